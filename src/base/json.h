@@ -1,0 +1,22 @@
+// JSON values outside the request path, where simdjson reads instead.
+// Include base/json.h where values are built or read, and base/json_fwd.h
+// where they are only passed on.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace millrace {
+
+using Json = nlohmann::json;
+
+// Parses one document. Refused, with line and column: syntax errors, duplicate
+// keys, more than `max_depth` levels, text that is not UTF-8.
+Result<Json> ParseJson(std::string_view text, int max_depth = 64);
+
+// RFC 7386: a null removes, an object merges, anything else replaces.
+void MergePatch(Json& target, const Json& patch);
+
+}  // namespace millrace
