@@ -24,16 +24,21 @@ Status FromErrno(std::string_view what, const std::string& path) {
   const std::string text = fmt::format("{} {}: {}", what, path, std::strerror(error));
   switch (error) {
     case ENOENT:
-    case ENOTDIR: return Status(Code::kNotFound, text);
+    case ENOTDIR:
+      return Status(Code::kNotFound, text);
     case EACCES:
     case EPERM:
-    case EROFS: return Status(Code::kPermissionDenied, text);
-    case EEXIST: return Status(Code::kAlreadyExists, text);
+    case EROFS:
+      return Status(Code::kPermissionDenied, text);
+    case EEXIST:
+      return Status(Code::kAlreadyExists, text);
     case ENOSPC:
     case EDQUOT:
     case EMFILE:
-    case ENFILE: return Status(Code::kResourceExhausted, text);
-    default: return Status(Code::kUnavailable, text);
+    case ENFILE:
+      return Status(Code::kResourceExhausted, text);
+    default:
+      return Status(Code::kUnavailable, text);
   }
 }
 
@@ -60,7 +65,7 @@ void UniqueFd::Close() {
 Result<std::string> ReadFile(const std::string& path, uint64_t limit) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return FromErrno("cannot read", path);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return FromErrno("cannot read", path);
   if (S_ISDIR(info.st_mode)) return InvalidArgument("{} is a directory, not a file", path);
   std::string bytes;

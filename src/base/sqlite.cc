@@ -6,22 +6,31 @@ namespace millrace {
 namespace {
 
 Status FromSqlite(sqlite3* db, int code, std::string_view what) {
-  const std::string text = fmt::format("{}: {}", what, db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+  const std::string text =
+      fmt::format("{}: {}", what, db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code));
   switch (code & 0xff) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return Status(Code::kUnavailable, text);
-    case SQLITE_CONSTRAINT: return Status(Code::kAlreadyExists, text);
+    case SQLITE_LOCKED:
+      return Status(Code::kUnavailable, text);
+    case SQLITE_CONSTRAINT:
+      return Status(Code::kAlreadyExists, text);
     case SQLITE_FULL:
     case SQLITE_NOMEM:
-    case SQLITE_TOOBIG: return Status(Code::kResourceExhausted, text);
+    case SQLITE_TOOBIG:
+      return Status(Code::kResourceExhausted, text);
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH: return Status(Code::kPermissionDenied, text);
+    case SQLITE_AUTH:
+      return Status(Code::kPermissionDenied, text);
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return Status(Code::kDataLoss, text);
-    case SQLITE_CANTOPEN: return Status(Code::kNotFound, text);
-    case SQLITE_IOERR: return Status(Code::kUnavailable, text);
-    default: return Status(Code::kInternal, text);
+    case SQLITE_NOTADB:
+      return Status(Code::kDataLoss, text);
+    case SQLITE_CANTOPEN:
+      return Status(Code::kNotFound, text);
+    case SQLITE_IOERR:
+      return Status(Code::kUnavailable, text);
+    default:
+      return Status(Code::kInternal, text);
   }
 }
 
@@ -76,20 +85,23 @@ void Statement::Reset() {
   sqlite3_clear_bindings(statement_.get());
 }
 
-bool Statement::IsNull(int column) const { return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL; }
+bool Statement::IsNull(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
 int64_t Statement::Int(int column) const { return sqlite3_column_int64(statement_.get(), column); }
 double Statement::Real(int column) const { return sqlite3_column_double(statement_.get(), column); }
 
 std::string Statement::Text(int column) const {
   const void* bytes = sqlite3_column_blob(statement_.get(), column);
   const int size = sqlite3_column_bytes(statement_.get(), column);
-  return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), static_cast<size_t>(size));
+  return bytes == nullptr ? std::string()
+                          : std::string(static_cast<const char*>(bytes), static_cast<size_t>(size));
 }
 
 Result<Database> Database::Open(const std::string& path) {
   sqlite3* raw = nullptr;
-  const int code =
-      sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &raw,
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   Database db(raw);
   if (code != SQLITE_OK) return FromSqlite(raw, code, "cannot open " + path);
   sqlite3_extended_result_codes(raw, 1);

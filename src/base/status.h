@@ -69,9 +69,9 @@ class [[nodiscard]] Status {
 inline Status Ok() { return Status(); }
 
 // InvalidArgument("{} has {} columns", path, n), one for each code but kOk.
-#define MR_DEFINE_STATUS(Name)                                             \
-  template <typename... Args>                                              \
-  Status Name(fmt::format_string<Args...> format, Args&&... args) {        \
+#define MR_DEFINE_STATUS(Name)                                                      \
+  template <typename... Args>                                                       \
+  Status Name(fmt::format_string<Args...> format, Args&&... args) {                 \
     return Status(Code::k##Name, fmt::format(format, std::forward<Args>(args)...)); \
   }
 MR_DEFINE_STATUS(InvalidArgument)
@@ -93,11 +93,10 @@ MR_DEFINE_STATUS(Internal)
 // Ends the process with `what` and where: for broken invariants, never for input.
 [[noreturn]] void Die(const char* file, int line, std::string_view what);
 
-#define MR_CHECK(condition, ...)                                                     \
-  do {                                                                               \
-    if (!(condition)) [[unlikely]]                                                   \
-      ::millrace::Die(__FILE__, __LINE__, ::fmt::format("{}: {}", #condition,        \
-                                                        ::fmt::format(__VA_ARGS__))); \
+#define MR_CHECK(condition, ...)                                                                            \
+  do {                                                                                                      \
+    if (!(condition)) [[unlikely]]                                                                          \
+      ::millrace::Die(__FILE__, __LINE__, ::fmt::format("{}: {}", #condition, ::fmt::format(__VA_ARGS__))); \
   } while (false)
 
 // A T, or the Status that says why there is none.
@@ -106,8 +105,8 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) : value_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
-  Result(Status status) : status_(std::move(status)) {   // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     MR_CHECK(!status_.ok(), "a Result without a value needs a reason");
   }
 
@@ -140,17 +139,19 @@ class [[nodiscard]] Result {
 #define MR_CONCAT_INNER(a, b) a##b
 #define MR_CONCAT(a, b) MR_CONCAT_INNER(a, b)
 
-#define MR_RETURN_IF_ERROR(expression)                              \
-  do {                                                              \
-    ::millrace::Status mr_status = (expression);                    \
-    if (!mr_status.ok()) [[unlikely]] return mr_status;             \
+#define MR_RETURN_IF_ERROR(expression)           \
+  do {                                           \
+    ::millrace::Status mr_status = (expression); \
+    if (!mr_status.ok()) [[unlikely]]            \
+      return mr_status;                          \
   } while (false)
 
 #define MR_ASSIGN_OR_RETURN(target, expression) \
   MR_ASSIGN_OR_RETURN_INNER(MR_CONCAT(mr_result_, __LINE__), target, expression)
 #define MR_ASSIGN_OR_RETURN_INNER(result, target, expression) \
   auto result = (expression);                                 \
-  if (!result.ok()) [[unlikely]] return result.status();      \
+  if (!result.ok()) [[unlikely]]                              \
+    return result.status();                                   \
   target = std::move(result).value()
 
 }  // namespace millrace

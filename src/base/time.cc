@@ -15,12 +15,8 @@ struct Unit {
   int64_t micros;
 };
 // Largest first, as FormatDuration writes them; weeks are read, not written.
-constexpr std::array<Unit, 6> kUnits = {{{"d", kDay},
-                                         {"h", 3600 * kSecond},
-                                         {"m", 60 * kSecond},
-                                         {"s", kSecond},
-                                         {"ms", 1000},
-                                         {"us", 1}}};
+constexpr std::array<Unit, 6> kUnits = {
+    {{"d", kDay}, {"h", 3600 * kSecond}, {"m", 60 * kSecond}, {"s", kSecond}, {"ms", 1000}, {"us", 1}}};
 constexpr Unit kWeek = {"w", 7 * kDay};
 
 const Unit* FindUnit(std::string_view name) {
@@ -110,7 +106,8 @@ Result<EventTime> ParseTime(std::string_view text) {
       !TakeChar(rest, '-') || !TakeNumber(rest, 2, day)) {
     return bad();
   }
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return bad();
   int64_t fraction = 0;

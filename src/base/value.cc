@@ -6,11 +6,12 @@
 namespace millrace {
 namespace {
 
-constexpr std::array<std::pair<DataType, std::string_view>, 5> kNames = {{{DataType::kBool, "bool"},
-                                                                          {DataType::kInt64, "int64"},
-                                                                          {DataType::kDouble, "double"},
-                                                                          {DataType::kString, "string"},
-                                                                          {DataType::kTimestamp, "timestamp"}}};
+constexpr std::array<std::pair<DataType, std::string_view>, 5> kNames = {
+    {{DataType::kBool, "bool"},
+     {DataType::kInt64, "int64"},
+     {DataType::kDouble, "double"},
+     {DataType::kString, "string"},
+     {DataType::kTimestamp, "timestamp"}}};
 
 struct TextOf {
   std::string operator()(Null) const { return "null"; }

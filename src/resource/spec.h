@@ -23,14 +23,15 @@ namespace millrace::resource {
 // ---- DataSource: where rows or events come from.
 struct SourceColumn {
   std::string name;
-  std::optional<DataType> type;        // else as the data has it
-  std::optional<Micros> known_after;   // the value arrives this much after the event
+  std::optional<DataType> type;       // else as the data has it
+  std::optional<Micros> known_after;  // the value arrives this much after the event
 };
 
 struct FilesSource {
-  std::vector<std::string> paths;  // globs; relative ones are below the YAML file's folder (made absolute at apply)
-  std::string format = "auto";     // auto (by extension), parquet, csv, jsonl
-  std::string sql;                 // optional: SELECT … FROM files, run in DuckDB over the rows read
+  std::vector<std::string>
+      paths;  // globs; relative ones are below the YAML file's folder (made absolute at apply)
+  std::string format = "auto";  // auto (by extension), parquet, csv, jsonl
+  std::string sql;              // optional: SELECT … FROM files, run in DuckDB over the rows read
 };
 
 struct PushSource {};
@@ -39,9 +40,9 @@ struct DataSourceSpec {
   std::optional<FilesSource> files;  // exactly one of files and push; a files source accepts pushes as well
   std::optional<PushSource> push;
   std::string event_time;
-  std::string event_id;              // "" when events have no id; then they are never deduplicated
-  Micros lateness{0};                // how much older than the newest event one may arrive
-  std::string time_zone = "UTC";     // of timestamps without a zone
+  std::string event_id;           // "" when events have no id; then they are never deduplicated
+  Micros lateness{0};             // how much older than the newest event one may arrive
+  std::string time_zone = "UTC";  // of timestamps without a zone
   std::vector<SourceColumn> columns;
 };
 
@@ -59,8 +60,8 @@ struct FeatureViewSpec {
   std::vector<std::string> entities;  // one or several key columns, in order
   std::string where;
   Micros delay{0};
-  std::vector<Micros> windows;        // each feature once per window, named NAME_1d
-  std::optional<Micros> ttl;          // how old the newest event may be for the features to count as present
+  std::vector<Micros> windows;  // each feature once per window, named NAME_1d
+  std::optional<Micros> ttl;    // how old the newest event may be for the features to count as present
   std::vector<FeatureSpec> features;
 };
 
@@ -68,9 +69,9 @@ struct FeatureViewSpec {
 struct ServiceItem {
   enum class Kind { kRequest, kExpression, kView };
   Kind kind = Kind::kRequest;
-  std::string name;                   // request: the field; expression: the feature's name; view: the view's name
-  std::string expression;             // kExpression: over request fields (and so the event's columns)
-  std::optional<DataType> type;       // kRequest: else that of the source's column of this name
+  std::string name;              // request: the field; expression: the feature's name; view: the view's name
+  std::string expression;        // kExpression: over request fields (and so the event's columns)
+  std::optional<DataType> type;  // kRequest: else that of the source's column of this name
   std::vector<std::string> features;  // kView: "" for all, else names such as tx_count_1d or tx_count
 };
 
@@ -80,53 +81,55 @@ struct FeatureServiceSpec {
 
 // ---- Model: how versions are trained, judged and promoted.
 struct SplitSpec {
-  std::optional<EventTime> start;  // of the training range; unset: the split ends with the newest whole day of data
+  std::optional<EventTime>
+      start;  // of the training range; unset: the split ends with the newest whole day of data
   Micros train{0};
   Micros gap{0};
   Micros test{0};
 };
 
 struct MetricSpec {
-  std::string name;        // e.g. precision_at
+  std::string name;  // e.g. precision_at
   std::optional<int64_t> k;
-  std::string per;         // entity column, for precision_at per entity and day
+  std::string per;  // entity column, for precision_at per entity and day
   std::optional<Micros> every;
-  bool exclude_known = true;  // precision_at with per: leave out entities already known by the training range and gap
+  bool exclude_known =
+      true;  // precision_at with per: leave out entities already known by the training range and gap
 };
 
 struct PromotionSpec {
   std::string alias = "champion";
-  bool automatic = true;   // else a person moves the alias
+  bool automatic = true;  // else a person moves the alias
 };
 
 struct ResourceLimits {
-  double cpu = 0;          // cores; 0: all
-  int64_t memory = 0;      // bytes; 0: no limit
-  Micros time{0};          // 0: no limit
+  double cpu = 0;      // cores; 0: all
+  int64_t memory = 0;  // bytes; 0: no limit
+  Micros time{0};      // 0: no limit
 };
 
 struct ModelSpec {
-  std::string input;                   // FeatureService
-  std::string examples;                // DataSource: one example a row, at its event time
-  std::string where;                   // which rows are examples
-  std::string label;                   // column of examples
+  std::string input;     // FeatureService
+  std::string examples;  // DataSource: one example a row, at its event time
+  std::string where;     // which rows are examples
+  std::string label;     // column of examples
   SplitSpec split;
   std::string trainer = "xgboost";
-  Json parameters = Json::object();    // by the trainer's own names
+  Json parameters = Json::object();  // by the trainer's own names
   std::vector<MetricSpec> metrics;
-  std::vector<std::string> gates;      // "average_precision >= 0.6", "… >= champion.… - 0.01"
+  std::vector<std::string> gates;  // "average_precision >= 0.6", "… >= champion.… - 0.01"
   PromotionSpec promotion;
   ResourceLimits limits;
-  std::string pool;                    // ComputePool; "" for this machine
+  std::string pool;  // ComputePool; "" for this machine
   int64_t seed = 0;
 };
 
 // ---- TrainingJob: one run of a Model.
 struct TrainingJobSpec {
   std::string model;
-  Json parameters = Json::object();    // merged over the model's
-  std::optional<EventTime> start;      // overrides split.start
-  bool cancel = false;                 // set to stop a running job
+  Json parameters = Json::object();  // merged over the model's
+  std::optional<EventTime> start;    // overrides split.start
+  bool cancel = false;               // set to stop a running job
 };
 
 // ---- ModelEndpoint: where versions are served.
@@ -137,18 +140,18 @@ struct ScalingSpec {
 };
 
 struct ModelEndpointSpec {
-  std::string model;                // "fraud@champion" split at the '@' …
-  std::string alias;                // … "" when a version is pinned
-  std::optional<int64_t> version;   // "fraud:3"
-  std::string learn;                // DataSource that scored events enter; "" for none
+  std::string model;               // "fraud@champion" split at the '@' …
+  std::string alias;               // … "" when a version is pinned
+  std::optional<int64_t> version;  // "fraud:3"
+  std::string learn;               // DataSource that scored events enter; "" for none
   ScalingSpec scaling;
 };
 
 // ---- ComputePool: slots of CPU and memory on this machine.
 struct ComputePoolSpec {
-  double cpu = 0;       // cores; 0: the machine's
-  int64_t memory = 0;   // bytes; 0: the machine's
-  int64_t slots = 1;    // jobs at once
+  double cpu = 0;      // cores; 0: the machine's
+  int64_t memory = 0;  // bytes; 0: the machine's
+  int64_t slots = 1;   // jobs at once
 };
 
 // ---- Project: who may do what.
