@@ -70,6 +70,11 @@ class Column {
   Value Get(size_t row) const;
   // Rows in the given order; an index may occur several times.
   Column Take(std::span<const int64_t> rows) const;
+  // One column of all rows, in order. Precondition: at least one, all of one type.
+  static Column Concatenate(std::span<const Column> columns);
+  // Of a string column: row i is text()[offsets[i], offsets[i+1]), offsets = string_offsets().
+  std::span<const int64_t> string_offsets() const { return data_->ints; }
+  std::string_view text() const { return data_->text; }
 
  private:
   struct Data {
