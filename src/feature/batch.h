@@ -1,0 +1,66 @@
+// Features of many rows at once, from a table of events.
+//
+// Rows are grouped by key, and each window is two indices that only move
+// forward over the key's events (docs/architecture.md, "The rules of time").
+// Sums over fixed-point integers are differences of running sums, so every value
+// is exact whatever the grouping; keys are split between threads, and the result
+// has the same bits for any number of them.
+//
+//   MR_ASSIGN_OR_RETURN(Table features, ComputeFeatures(*plan, events, Spine::OfEvents()));
+//
+// Pure functions; thread safe. InvalidArgument when a column is missing, has
+// another type, or an event has no time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "feature/plan.h"
+#include "table/table.h"
+
+namespace millrace::feature {
+
+struct BatchOptions {
+  int threads = 0;                             // 0: one a core
+  std::function<void(int64_t rows)> progress;  // rows done since the last call; from any of the threads
+};
+
+// The rows to compute features for; the result has one row for each, in this
+// order, duplicates included.
+struct Spine {
+  // Each event of the table at its own position.
+  static Spine OfEvents() { return Spine(); }
+  // Rows of another table: its columns for the view's keys (in order) and for the
+  // time; with `id` a row is positioned as the event of that id, without (or
+  // where it is null) after every event at its instant.
+  static Spine OfRows(Table rows, std::vector<std::string> keys, std::string time, std::string id = "") {
+    return Spine{std::move(rows), std::move(keys), std::move(time), std::move(id)};
+  }
+
+  std::optional<Table> rows;  // unset: the events
+  std::vector<std::string> keys;
+  std::string time;
+  std::string id;
+};
+
+// `events`: the source's, each id once, in any order (quickest by position).
+// Events with the same instant and no id are taken in the table's order.
+Result<Table> ComputeFeatures(const ViewPlan& plan, const Table& events, const Spine& spine,
+                              const BatchOptions& options = {});
+
+// The events of each source that a service's views read, by source name.
+using EventTables = std::vector<std::pair<std::string, Table>>;
+
+// The complete input vectors of `plan`: one double column for each input, in
+// order, one row for each of `examples` (rows with the columns of plan.fields).
+// Null is null; bool is 0 or 1. A view over the examples' own source sees each
+// row at its event's position, any other view after all events at its instant.
+Result<Table> ComputeVectors(const ServicePlan& plan, const Table& examples, const EventTables& events,
+                             const BatchOptions& options = {});
+
+}  // namespace millrace::feature

@@ -1,0 +1,214 @@
+// OnlineStore: the online state of all feature views, in this process.
+//
+// For each view and key it holds the events that a window can still see, and for
+// each window an exact aggregate that is moved forward by the events that enter
+// and leave. A look-up takes a time and gives the very bits that ComputeFeatures
+// gives for a row at that position.
+//
+//     Append / Learn ──▶ ingest (one lock a source: order, ids, lateness) ──▶ state
+//                              └──▶ log buffer ──▶ writer thread: write, fsync ──▶ Append returns
+//     Score / Lookup ──▶ one lock of one shard of a view, held for about a microsecond
+//
+// Durability. An event is in the state at once and in the write-ahead log soon
+// after; Append and Update return Ok only when the log is on disk (one fsync for
+// all that wait), Learn does not wait. A full or broken disk makes them fail and
+// acknowledges nothing; what was in flight is written when the disk is back. A
+// snapshot replaces the log (Snapshot(), by size of the log, and at Close).
+// After a crash the state is that of every acknowledged event, to the bit; a torn
+// last record is dropped, damage before it is DataLoss.
+//
+// Events. Ids are exact: an event whose id is held counts once (its columns that
+// are known later are joined); ids are held as long as any view can see their
+// event. An event older than the source's newest minus `lateness` is late: it is
+// counted, reported and not used. Others are placed by position.
+//
+// Concurrency: all functions are thread safe. Shards are locked by key hash (64 a
+// view), so scoring threads meet only on the same shard; Load builds the new
+// state beside the old and swaps a pointer.
+//
+//   MR_ASSIGN_OR_RETURN(auto store, OnlineStore::Open({.directory = dir + "/online"}));
+//   MR_RETURN_IF_ERROR(store->Load("default/transactions", source, views, events, {.marker = version}));
+//   MR_ASSIGN_OR_RETURN(Scorer scorer, store->Bind("default", service_plan));
+//   MR_RETURN_IF_ERROR(scorer.Score(request_row, vector));          // counts this very event
+//   MR_RETURN_IF_ERROR(store->Learn("default/transactions", event_row));
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "base/value.h"
+#include "feature/cell.h"
+#include "feature/plan.h"
+#include "table/table.h"
+
+namespace millrace::feature {
+
+// An event that was not used, and why.
+struct RefusedEvent {
+  int64_t row = 0;     // of the table that was appended, from 0
+  std::string reason;  // a sentence
+};
+
+struct AppendResult {
+  int64_t accepted = 0;               // new events, now in the state
+  int64_t joined = 0;                 // known ids whose later columns were filled in
+  int64_t duplicates = 0;             // known ids that brought nothing new
+  std::vector<RefusedEvent> refused;  // late, or without a time
+};
+
+// Columns that are known later, for the event of an id.
+struct LateColumns {
+  Value event_id;
+  std::vector<std::pair<std::string, Value>> columns;
+};
+
+enum class FeatureStatus : uint8_t { kPresent, kNullValue, kNotFound, kOutsideMaxAge };
+// "PRESENT" and so on: Feast's names.
+std::string_view FeatureStatusName(FeatureStatus status);
+
+struct FeatureRow {
+  std::vector<Value> values;            // as the view's outputs
+  std::vector<FeatureStatus> statuses;  // one a value
+  std::optional<EventTime> newest;      // event of the key, not after the time asked for
+};
+
+struct ViewStats {
+  std::string name;
+  std::string digest;
+  int64_t keys = 0;
+  int64_t events = 0;  // held
+  int64_t bytes = 0;   // of the state, beside the ids
+};
+
+struct SourceStats {
+  std::string key;     // "PROJECT/NAME"
+  std::string marker;  // of the last Load
+  std::optional<EventTime> newest;
+  int64_t events = 0;  // accepted since the store was made
+  int64_t late = 0;
+  int64_t duplicates = 0;
+  int64_t unknown_ids = 0;  // late columns for an id that is not held
+  int64_t ids = 0;          // held
+  int64_t id_bytes = 0;
+  int64_t log_bytes = 0;      // of the write-ahead log on disk
+  uint64_t log_position = 0;  // of the newest event in the log
+  std::vector<ViewStats> views;
+};
+
+struct OnlineStoreOptions {
+  std::string directory;  // made when missing
+  // Events are held this much longer than the views need, so that times in the
+  // past can be looked up as exactly. Default 0.
+  Micros history{0};
+  uint64_t snapshot_log_bytes = uint64_t{64} << 20;  // a log longer than this is replaced by a snapshot
+  uint64_t max_buffer_bytes = uint64_t{64} << 20;    // of events not yet written; more are refused
+  // Called for each event that Learn could not use, from the calling thread.
+  std::function<void(const std::string& source, const std::string& reason)> on_refused;
+};
+
+// What was appended and learned after a position of the log: for the offline tables.
+struct LogRange {
+  Table events;                      // new events, in order of arrival
+  std::vector<LateColumns> updates;  // columns known later, in order of arrival
+  uint64_t through = 0;              // the position after it
+};
+
+struct LoadOptions {
+  std::string marker;  // names what was loaded (data version, definitions); kept with the state
+  // Position of the log up to which `events` holds what was appended; later events are added again.
+  uint64_t through = 0;
+  std::function<void(int64_t rows)> progress;
+};
+
+class OnlineStore;
+
+// Computes the vectors of one ServicePlan. Thread safe; refers to the store,
+// which must outlive it. Copies share their scratch space.
+class Scorer {
+ public:
+  const ServicePlan& plan() const;
+
+  // `row`: one Cell a field of plan().fields, borrowed for the call. `out`: one
+  // double an input of the plan, in order; null is NaN, bool is 0 or 1. The row's
+  // event counts in its own windows, once, whether or not the state has it
+  // already (by position: event time and id). Allocates nothing once warm.
+  //
+  // InvalidArgument: no event time, wrong sizes. FailedPrecondition: the state does
+  // not hold a view as the plan has it.
+  Status Score(std::span<const Cell> row, std::span<double> out) const;
+
+ private:
+  friend class OnlineStore;
+  class State;
+  explicit Scorer(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  std::shared_ptr<State> state_;  // shared between copies: the pool of scratch space
+};
+
+class OnlineStore {
+ public:
+  // Recovers what the directory holds. Unavailable when another process has it
+  // open, FailedPrecondition when a newer Millrace wrote it, DataLoss when damaged.
+  static Result<std::unique_ptr<OnlineStore>> Open(OnlineStoreOptions options);
+  // Writes a snapshot of what changed and stops; failures are logged.
+  ~OnlineStore();
+  OnlineStore(const OnlineStore&) = delete;
+  OnlineStore& operator=(const OnlineStore&) = delete;
+
+  // Replaces the whole state of a source by the views over `events` (and by what
+  // was appended since options.through), beside the old, durably; then swaps. Two
+  // plans of one name may be held while endpoints still use the older one: the last
+  // of a name is the one that Lookup means.
+  Status Load(const std::string& source_key, const SourcePlan& source, std::vector<ViewPlanPtr> views,
+              const Table& events, const LoadOptions& options);
+  // Forgets the source and its files.
+  Status Drop(const std::string& source_key);
+
+  // What the last Load said; empty when the source is not loaded.
+  std::optional<std::string> Marker(const std::string& source_key) const;
+  std::optional<SourcePlan> Source(const std::string& source_key) const;
+
+  // Durable when it returns. `events` has the source's columns (by name; a column that is
+  // known later may be missing). NotFound: no such source.
+  Result<AppendResult> Append(const std::string& source_key, const Table& events);
+  // Joins columns that are known later to events by id; durable when it returns.
+  // An id that is not held is refused (`row` counts updates).
+  Result<AppendResult> Update(const std::string& source_key, std::span<const LateColumns> updates);
+  // One event (a Cell a column of the source's schema) into the state, now, and
+  // into the log soon. An event that is late or a duplicate is counted and Ok.
+  Status Learn(const std::string& source_key, std::span<const Cell> event);
+  // Waits until everything learned is on disk.
+  Status Flush();
+  Status Snapshot();
+
+  // Events after position `after` of the log, as far as it is still held.
+  Result<LogRange> ReadLog(const std::string& source_key, uint64_t after) const;
+
+  // Features of one key as they are at `time` (unset: at the source's newest event),
+  // after every event at that instant. `keys`: in the order of the view's entities.
+  Result<FeatureRow> Lookup(const std::string& source_key, std::string_view view, std::span<const Value> keys,
+                            std::optional<EventTime> time = std::nullopt) const;
+
+  // For a service of `project`: NotFound when a source of it is not loaded,
+  // FailedPrecondition when a view of it is not held.
+  Result<Scorer> Bind(const std::string& project, ServicePlanPtr plan) const;
+
+  std::vector<SourceStats> Stats() const;
+
+ private:
+  friend class Scorer;
+  class Impl;
+  explicit OnlineStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace::feature
