@@ -15,6 +15,9 @@ std::string Join(std::span<const std::string> parts, std::string_view separator)
 // transpositions, at most a third of its length; empty when none is near.
 std::string Nearest(std::string_view text, std::span<const std::string> candidates);
 
+// Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool IsUtf8(std::string_view text);
+
 // True when `text` matches the shell pattern: * and ? within one path part.
 bool MatchesGlob(std::string_view pattern, std::string_view text);
 
