@@ -18,7 +18,9 @@
 //   // only now change the state
 //
 // Append returns when the record is on disk; records of concurrent callers share
-// one fsync (group commit). Thread safe. After a failed write the log refuses
+// one fsync (group commit). Thread safe, and safe beside another process that
+// appends to the same file (a command beside a server): the writer locks the
+// file and goes on from what it finds there. After a failed write the log refuses
 // everything further (Unavailable) until it is opened again, so that no state
 // changes unrecorded. A last line torn by a crash was never acknowledged and is
 // cut off by Open; damage anywhere else is DataLoss.
@@ -39,12 +41,12 @@
 
 namespace millrace::security {
 
-// What a caller records. Text is limited to 4 KiB a field.
+// What a caller records. Text is limited to 1 KiB a field.
 struct AuditEntry {
-  std::string who;       // Identity::name
-  std::string what;      // create, update, delete, apply, push, set-alias, create-token, …
-  std::string resource;  // "PROJECT/Kind/name", "" project for the platform's own
-  std::string change;    // SHA-256 of the change (the new document, the patch), or ""
+  std::string who = {};       // Identity::name
+  std::string what = {};      // create, update, delete, apply, push, set-alias, create-token, …
+  std::string resource = {};  // "PROJECT/Kind/name", "" project for the platform's own
+  std::string change = {};    // SHA-256 of the change (the new document, the patch), or ""
 };
 
 struct AuditRecord {
@@ -84,23 +86,26 @@ class AuditLog {
   const std::string& path() const { return path_; }
 
  private:
-  struct Batch;
+  struct Waiter;  // one caller of Append
+  struct Position {
+    uint64_t seq = 0;    // of the last record
+    std::string hash;    // of the last record
+    uint64_t bytes = 0;  // where the next one goes
+  };
   AuditLog(std::string path, const Clock& clock) : path_(std::move(path)), clock_(clock) {}
-  Status WriteBatch(std::string_view bytes, uint64_t seq, const std::string& hash);
+  Status WriteBatch(const std::vector<Waiter*>& batch);
+  Status CatchUp();
 
   std::string path_;
   const Clock& clock_;
   UniqueFd file_;
-  UniqueFd lock_;
+  Position end_;  // the writer's alone
 
   mutable std::mutex mutex_;
-  std::condition_variable durable_changed_;
-  std::string pending_;       // lines that no writer has taken yet
-  uint64_t next_seq_ = 1;     // of the next record
-  std::string last_hash_;     // of the newest record, written or pending
-  uint64_t durable_seq_ = 0;  // on disk
-  bool writing_ = false;      // one caller writes for all that wait
-  Status failed_;             // why the log takes nothing more
+  std::condition_variable done_;
+  std::vector<Waiter*> pending_;  // whom no writer has taken yet
+  bool writing_ = false;          // one caller writes for all that wait
+  Status failed_;                 // why the log takes nothing more
 };
 
 }  // namespace millrace::security

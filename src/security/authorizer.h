@@ -71,7 +71,7 @@ class Access {
   std::atomic<uint64_t> generation_{1};
 };
 
-// The token in "Bearer TOKEN"; InvalidArgument for any other scheme or form.
+// The token in "Bearer TOKEN"; Unauthenticated for any other scheme or form.
 Result<std::string_view> ParseBearer(std::string_view authorization);
 
 }  // namespace millrace::security

@@ -30,8 +30,8 @@ namespace millrace::http {
 
 struct ClientOptions {
   std::string url = "http://127.0.0.1:7070";  // scheme http or https; no path
-  std::string token;                          // sent as Authorization: Bearer
-  std::string ca_file;                        // https: PEM of who may sign; "" is the system's
+  std::string token = {};                     // sent as Authorization: Bearer
+  std::string ca_file = {};                   // https: PEM of who may sign; "" is the system's
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds timeout{
       60000};  // for one whole exchange; for Stream, until the headers are there
@@ -41,9 +41,9 @@ struct ClientOptions {
 struct ClientRequest {
   Method method = Method::kGet;
   std::string target = "/";  // path and query, encoded
-  std::string body;
+  std::string body = {};
   std::string content_type = "application/json";  // sent when there is a body
-  std::vector<Header> headers;
+  std::vector<Header> headers = {};
 };
 
 struct ClientResponse {

@@ -51,11 +51,11 @@ enum class Run : uint8_t {
 
 struct RouteOptions {
   Scope scope = Scope::kPlatform;  // the strictest
-  std::string project;             // for Scope::kProject
+  std::string project = {};        // for Scope::kProject
   Run run = Run::kInline;
   size_t max_body = 1 << 20;  // bytes; more is answered 413 before it is read
   // Media types of the body that are taken; empty takes any. Anything else is 415.
-  std::vector<std::string> content_types;
+  std::vector<std::string> content_types = {};
   // Checks that the `Origin` of browsers is our own are for what changes state;
   // true asks for it on a GET as well.
   bool check_origin_on_read = false;

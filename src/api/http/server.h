@@ -56,15 +56,15 @@ struct ServerOptions {
   int threads = 1;                    // of I/O
   int workers = 4;                    // threads for kBlocking handlers and streams
   size_t worker_queue = 256;          // requests that may wait for a worker; more are 503
-  std::string tls_certificate;        // PEM files; both or none
-  std::string tls_key;
+  std::string tls_certificate = {};   // PEM files; both or none
+  std::string tls_key = {};
   // Names that the Host header may have, beside localhost, loopback addresses
   // and the listen address: against DNS rebinding.
-  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_hosts = {};
   // Origins that browsers may send requests from, beside our own: "https://console.example".
-  std::vector<std::string> allowed_origins;
+  std::vector<std::string> allowed_origins = {};
   bool access_log = false;
-  Limits limits;
+  Limits limits = {};
 };
 
 class Server {
