@@ -27,6 +27,7 @@
 //   sum.value();  // 0.1, as though 1e300 had never been in
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <memory>
@@ -146,7 +147,7 @@ class ExactSum {
     }
   }
   void UpdateSlow(double x, int remove);
-  bool MoveBase(double x);
+  void Settle(exact_internal::WideSum& wide, double x);
   double WideValue() const;
 
   friend class ExactMoments;
@@ -188,11 +189,11 @@ class ExactMoments {
 
  private:
   void Update(double x, int remove);
-  void AddSquare(uint64_t mantissa, uint32_t shift, int remove);
-  void WideSquare(double x, int remove);
+  bool AddSquare(uint64_t mantissa, uint32_t shift, bool negative);
+  void WideSquare(double x, bool remove);
 
   ExactSum sum_;
-  uint64_t squares_[4] = {};  // two's complement, in units of 2^(2·(square_base_ - kBias))
+  std::array<uint64_t, 4> squares_{};  // two's complement, in units of 2^(2·(square_base_ - kBias))
   std::unique_ptr<exact_internal::WideMoments> wide_;  // squares that did not fit; null when none
   int64_t count_ = 0;
   uint16_t square_base_ = exact_internal::kDefaultBase;
