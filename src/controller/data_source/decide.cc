@@ -1,0 +1,67 @@
+#include "controller/data_source/decide.h"
+
+namespace millrace::controller::data_source {
+namespace {
+
+std::string Holds(const Committed& committed) {
+  std::string text = fmt::format("{} events in version {}", GroupDigits(committed.rows), committed.version);
+  if (committed.dead_letters > 0) {
+    text += fmt::format("; {} rows could not be used", GroupDigits(committed.dead_letters));
+  }
+  return text;
+}
+
+Decision Working(const Snapshot& snapshot) {
+  Decision decision;
+  decision.look_again = kPollWhileWorking;
+  decision.cancel = snapshot.input.ok() && snapshot.task->input != *snapshot.input;
+  const std::string progress = ProgressText(*snapshot.task);
+  decision.ready = snapshot.committed
+                       ? IsReady("Updating", fmt::format("{}; {}.", Holds(*snapshot.committed), progress))
+                       : NotReady("Reading", fmt::format("First read; {}.", progress));
+  return decision;
+}
+
+Decision Unreadable(const Snapshot& snapshot, const Status& why) {
+  Decision decision;
+  decision.look_again = kPoll;
+  decision.ready = NotReady(why);
+  if (snapshot.committed) {
+    decision.ready.message +=
+        fmt::format(" What was read before stays in use: {}.", Holds(*snapshot.committed));
+  }
+  return decision;
+}
+
+}  // namespace
+
+Decision Decide(const Snapshot& snapshot) {
+  if (snapshot.task && snapshot.task->running) return Working(snapshot);
+  if (!snapshot.input.ok()) return Unreadable(snapshot, snapshot.input.status());
+
+  Decision decision;
+  decision.look_again = kPoll;
+  const bool current = snapshot.committed && snapshot.committed->input == *snapshot.input;
+  const bool tried = snapshot.task && snapshot.task->input == *snapshot.input && !snapshot.task->result.ok();
+  if (current) {
+    const bool due = snapshot.pushed > 0 && snapshot.since_append >= kAppendEvery;
+    decision.work = due ? Work::kAppend : Work::kNone;
+    decision.ready = IsReady("UpToDate", Holds(*snapshot.committed) + ".");
+    return decision;
+  }
+  if (tried) {
+    Decision failed = Unreadable(snapshot, snapshot.task->result);
+    const std::optional<Micros> retry = RetryIn(*snapshot.task);
+    if (retry && retry->count() > 0) failed.look_again = std::min(*retry, kPoll);
+    if (!retry || retry->count() > 0) return failed;
+  }
+  decision.work = Work::kRead;
+  decision.look_again = kPollWhileWorking;
+  decision.ready =
+      snapshot.committed
+          ? IsReady("Updating", fmt::format("{}; reading what has changed.", Holds(*snapshot.committed)))
+          : NotReady("Reading", "First read of the files.");
+  return decision;
+}
+
+}  // namespace millrace::controller::data_source

@@ -1,0 +1,52 @@
+// DataSource: keep the table of cleaned events equal to what the files hold,
+// and take in the events that came by push.
+//
+//   files ─▶ input digest ─▶ differs from the table's? ─▶ read ─▶ new version of offline/P/sources/S
+//   pushed events ─▶ append to it, at intervals
+//
+// Decide is pure: a snapshot in, what to do and what to say out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/status.h"
+#include "controller/ready.h"
+#include "controller/task_set.h"
+
+namespace millrace::controller::data_source {
+
+// What the newest version of the table of events was made from.
+struct Committed {
+  int64_t version = 0;
+  std::string input = {};  // digest of the files and of what the spec reads from them
+  int64_t rows = 0;
+  int64_t dead_letters = 0;
+};
+
+struct Snapshot {
+  Result<std::string> input = std::string();  // the digest now, or why the files cannot be read
+  std::optional<Committed> committed = {};
+  int64_t pushed = 0;                 // events that came by push and are not in the table
+  Micros since_append{0};             // since pushed events were last put there
+  std::optional<TaskView> task = {};  // the read or append that runs or ended last
+};
+
+enum class Work { kNone, kRead, kAppend };
+
+struct Decision {
+  Work work = Work::kNone;
+  bool cancel = false;  // the running task's input is out of date
+  Ready ready;
+  Micros look_again{0};  // no event tells of changed files
+};
+
+// How often files are looked at, and how long pushed events wait to be in the table.
+inline constexpr Micros kPoll = std::chrono::seconds(2);
+inline constexpr Micros kPollWhileWorking = std::chrono::seconds(1);
+inline constexpr Micros kAppendEvery = std::chrono::seconds(30);
+
+Decision Decide(const Snapshot& snapshot);
+
+}  // namespace millrace::controller::data_source

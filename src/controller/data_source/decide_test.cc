@@ -1,0 +1,163 @@
+#include "controller/data_source/decide.h"
+
+#include <gtest/gtest.h>
+
+namespace millrace::controller::data_source {
+namespace {
+
+using resource::ConditionStatus;
+using std::chrono::seconds;
+
+TaskView RunningFor(const std::string& input) {
+  TaskView task;
+  task.input = input;
+  task.running = true;
+  task.stage = "reading files";
+  return task;
+}
+
+TaskView FailedFor(const std::string& input, Status why, int64_t failures = 1, Micros ago = Micros(0)) {
+  TaskView task;
+  task.input = input;
+  task.result = std::move(why);
+  task.failures = failures;
+  task.ended_ago = ago;
+  return task;
+}
+
+const Committed kOld{.version = 3, .input = "old", .rows = 1000, .dead_letters = 2};
+const Committed kNow{.version = 4, .input = "now", .rows = 1200, .dead_letters = 0};
+
+struct Case {
+  std::string name;
+  Snapshot snapshot;
+  Work work;
+  bool cancel;
+  ConditionStatus ready;
+  std::string reason;
+  std::string message_has;
+};
+
+TEST(DecideDataSource, FollowsItsTable) {
+  const std::vector<Case> cases = {
+      {"nothing was read: read",
+       {.input = std::string("now")},
+       Work::kRead,
+       false,
+       ConditionStatus::kFalse,
+       "Reading",
+       "First read"},
+      {"the table is current: nothing",
+       {.input = std::string("now"), .committed = kNow},
+       Work::kNone,
+       false,
+       ConditionStatus::kTrue,
+       "UpToDate",
+       "1,200 events in version 4."},
+      {"files changed: read, and what is there stays ready",
+       {.input = std::string("now"), .committed = kOld},
+       Work::kRead,
+       false,
+       ConditionStatus::kTrue,
+       "Updating",
+       "1,000 events in version 3; 2 rows could not be used"},
+      {"a read runs: wait",
+       {.input = std::string("now"), .task = RunningFor("now")},
+       Work::kNone,
+       false,
+       ConditionStatus::kFalse,
+       "Reading",
+       "reading files"},
+      {"files changed while they are read: call it off",
+       {.input = std::string("now"), .committed = kOld, .task = RunningFor("old")},
+       Work::kNone,
+       true,
+       ConditionStatus::kTrue,
+       "Updating",
+       "reading files"},
+      {"files vanish while they are read: let it end",
+       {.input = NotFound("no file"), .task = RunningFor("old")},
+       Work::kNone,
+       false,
+       ConditionStatus::kFalse,
+       "Reading",
+       "reading files"},
+      {"no files: say so",
+       {.input = NotFound("no file matches data/*.parquet")},
+       Work::kNone,
+       false,
+       ConditionStatus::kFalse,
+       "NotFound",
+       "no file matches"},
+      {"files are gone: the table stays in use",
+       {.input = NotFound("no file."), .committed = kOld},
+       Work::kNone,
+       false,
+       ConditionStatus::kFalse,
+       "NotFound",
+       "What was read before stays in use: 1,000 events"},
+      {"a damaged file: not again until it changes",
+       {.input = std::string("now"), .task = FailedFor("now", DataLoss("a.parquet is truncated"))},
+       Work::kNone,
+       false,
+       ConditionStatus::kFalse,
+       "DataLoss",
+       "truncated"},
+      {"a damaged file was replaced: read",
+       {.input = std::string("now"), .task = FailedFor("old", DataLoss("a.parquet is truncated"))},
+       Work::kRead,
+       false,
+       ConditionStatus::kFalse,
+       "Reading",
+       "First read"},
+      {"replaced while read: again after the back-off, not before",
+       {.input = std::string("now"), .task = FailedFor("now", Unavailable("replaced"), 3, Micros(0))},
+       Work::kNone,
+       false,
+       ConditionStatus::kFalse,
+       "Unavailable",
+       "replaced"},
+      {"replaced while read: again after the back-off",
+       {.input = std::string("now"), .task = FailedFor("now", Unavailable("replaced"), 3, seconds(1))},
+       Work::kRead,
+       false,
+       ConditionStatus::kFalse,
+       "Reading",
+       ""},
+      {"pushed events wait for their interval",
+       {.input = std::string("now"), .committed = kNow, .pushed = 5, .since_append = seconds(1)},
+       Work::kNone,
+       false,
+       ConditionStatus::kTrue,
+       "UpToDate",
+       ""},
+      {"pushed events are appended",
+       {.input = std::string("now"), .committed = kNow, .pushed = 5, .since_append = kAppendEvery},
+       Work::kAppend,
+       false,
+       ConditionStatus::kTrue,
+       "UpToDate",
+       ""},
+      {"the interval alone appends nothing",
+       {.input = std::string("now"), .committed = kNow, .pushed = 0, .since_append = kAppendEvery},
+       Work::kNone,
+       false,
+       ConditionStatus::kTrue,
+       "UpToDate",
+       ""},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    const Decision decision = Decide(c.snapshot);
+    EXPECT_EQ(decision.work, c.work);
+    EXPECT_EQ(decision.cancel, c.cancel);
+    EXPECT_EQ(decision.ready.status, c.ready);
+    EXPECT_EQ(decision.ready.reason, c.reason);
+    EXPECT_NE(decision.ready.message.find(c.message_has), std::string::npos) << decision.ready.message;
+    EXPECT_GT(decision.look_again, Micros(0)) << "no event tells of changed files";
+    EXPECT_LE(decision.look_again, kPoll);
+  }
+}
+
+}  // namespace
+}  // namespace millrace::controller::data_source

@@ -1,0 +1,105 @@
+#include "controller/training_job/decide.h"
+
+#include <algorithm>
+
+namespace millrace::controller::training_job {
+namespace {
+
+constexpr Micros kWhileRunning = std::chrono::milliseconds(500);
+
+Decision Succeeded(const Registered& registered) {
+  Decision decision;
+  decision.phase = Phase::kSucceeded;
+  decision.ready =
+      IsReady(registered.promoted ? "Promoted" : "NotPromoted",
+              fmt::format("Version {} was registered{}: {}", registered.version,
+                          registered.promoted ? " and promoted" : ", not promoted", registered.reason));
+  return decision;
+}
+
+Decision Ended(Phase phase, std::string reason, std::string message) {
+  Decision decision;
+  decision.phase = phase;
+  decision.ready = NotReady(std::move(reason), std::move(message));
+  return decision;
+}
+
+Decision Running(const Snapshot& snapshot) {
+  Decision decision;
+  decision.phase = Phase::kRunning;
+  decision.cancel = snapshot.cancel;
+  decision.look_again = kWhileRunning;
+  decision.ready = NotReady(snapshot.cancel ? "Cancelling" : "Running", ProgressText(*snapshot.task) + ".");
+  return decision;
+}
+
+// Pending, or started, or failed for what cannot be trained.
+Decision NotStarted(const Snapshot& snapshot) {
+  Decision decision;
+  if (!snapshot.inputs.ok()) {
+    if (snapshot.inputs.code() != Code::kUnavailable) {
+      return Ended(Phase::kFailed, std::string(CodeName(snapshot.inputs.code())), snapshot.inputs.message());
+    }
+    decision.ready = NotReady("WaitingForInputs", snapshot.inputs.message());
+    return decision;
+  }
+  if (snapshot.busy >= snapshot.slots) {
+    const std::string where = snapshot.pool.empty() ? "this machine" : "ComputePool " + snapshot.pool;
+    decision.ready =
+        NotReady("WaitingForSlot", fmt::format("All {} slots of {} are busy.", snapshot.slots, where));
+    return decision;
+  }
+  decision.phase = Phase::kRunning;
+  decision.start = true;
+  decision.look_again = kWhileRunning;
+  decision.ready = NotReady("Running", "The run begins.");
+  return decision;
+}
+
+}  // namespace
+
+std::string_view PhaseName(Phase phase) {
+  switch (phase) {
+    case Phase::kPending:
+      return "Pending";
+    case Phase::kRunning:
+      return "Running";
+    case Phase::kSucceeded:
+      return "Succeeded";
+    case Phase::kFailed:
+      return "Failed";
+    case Phase::kCancelled:
+      return "Cancelled";
+  }
+  return "Pending";
+}
+
+Phase ParsePhase(std::string_view name) {
+  for (const Phase phase : {Phase::kRunning, Phase::kSucceeded, Phase::kFailed, Phase::kCancelled}) {
+    if (name == PhaseName(phase)) return phase;
+  }
+  return Phase::kPending;
+}
+
+Decision Decide(const Snapshot& snapshot) {
+  if (snapshot.task && snapshot.task->running) return Running(snapshot);
+  if (snapshot.registered) return Succeeded(*snapshot.registered);
+  if (snapshot.cancel) return Ended(Phase::kCancelled, "Cancelled", "Called off by spec.cancel.");
+  if (snapshot.task && !snapshot.task->result.ok()) {
+    const Status& why = snapshot.task->result;
+    const std::optional<Micros> retry = RetryIn(*snapshot.task);
+    if (!retry || snapshot.task->failures >= kAttempts) {
+      return Ended(Phase::kFailed, std::string(CodeName(why.code())), why.message());
+    }
+    if (retry->count() > 0) {
+      Decision waiting;
+      waiting.ready = NotReady("Retrying", fmt::format("Attempt {} of {} failed: {}", snapshot.task->failures,
+                                                       kAttempts, why.message()));
+      waiting.look_again = *retry;
+      return waiting;
+    }
+  }
+  return NotStarted(snapshot);
+}
+
+}  // namespace millrace::controller::training_job

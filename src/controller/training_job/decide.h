@@ -1,0 +1,57 @@
+// TrainingJob: one run of a model, from its data snapshot to a registered version.
+//
+//              inputs ready, slot free             version registered
+//   Pending ───────────────────────────▶ Running ─────────────────────▶ Succeeded
+//      │  └── cancel ─▶ Cancelled ◀─ cancel ─┤
+//      └──────────── cannot be trained ──────┴─▶ Failed
+//
+// The three on the right are final. Decide is pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/status.h"
+#include "controller/ready.h"
+#include "controller/task_set.h"
+
+namespace millrace::controller::training_job {
+
+enum class Phase { kPending, kRunning, kSucceeded, kFailed, kCancelled };
+std::string_view PhaseName(Phase phase);
+// kPending for "" and anything unknown.
+Phase ParsePhase(std::string_view name);
+inline bool IsFinal(Phase phase) { return phase != Phase::kPending && phase != Phase::kRunning; }
+
+struct Registered {
+  int64_t version = 0;
+  bool promoted = false;
+  std::string reason = {};  // of the gates, in a sentence
+};
+
+struct Snapshot {
+  Phase phase = Phase::kPending;  // as the status says
+  bool cancel = false;            // the spec asks for an end
+  Status inputs = {};             // not ok: what is missing (Unavailable) or wrong (anything else)
+  std::string pool = {};          // "" is this machine
+  int64_t slots = 1;              // of the pool
+  int64_t busy = 0;               // slots that other jobs hold
+  std::optional<Registered> registered = {};  // the version that this job's run made
+  std::optional<TaskView> task = {};          // the run, when this process started it
+};
+
+struct Decision {
+  Phase phase = Phase::kPending;
+  bool start = false;
+  bool cancel = false;
+  Ready ready;
+  Micros look_again{0};
+};
+
+// A run whose cause of failure may pass (no memory, a full disk) is tried so often in all.
+inline constexpr int64_t kAttempts = 3;
+
+Decision Decide(const Snapshot& snapshot);
+
+}  // namespace millrace::controller::training_job

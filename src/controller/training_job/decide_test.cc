@@ -1,0 +1,157 @@
+#include "controller/training_job/decide.h"
+
+#include <gtest/gtest.h>
+
+namespace millrace::controller::training_job {
+namespace {
+
+TaskView RunView(bool running, Status result = Ok(), int64_t failures = 1, Micros ago = Micros(0)) {
+  TaskView task;
+  task.running = running;
+  task.stage = "training round";
+  task.result = std::move(result);
+  task.failures = failures;
+  task.ended_ago = ago;
+  return task;
+}
+
+struct Case {
+  std::string name;
+  Snapshot snapshot;
+  Phase phase;
+  bool start;
+  bool cancel;
+  std::string reason;
+  std::string message_has;
+};
+
+TEST(DecideTrainingJob, GoesFromPendingToOneOfThreeEnds) {
+  const Registered promoted{.version = 3, .promoted = true, .reason = "all gates passed."};
+  const Registered kept{.version = 3, .promoted = false, .reason = "average_precision is 0.41, below 0.6."};
+  const std::vector<Case> cases = {
+      {"waits for its inputs",
+       {.inputs = Unavailable("DataSource t has no events yet.")},
+       Phase::kPending,
+       false,
+       false,
+       "WaitingForInputs",
+       "no events"},
+      {"cannot ever be trained",
+       {.inputs = InvalidArgument("Model fraud has no label.")},
+       Phase::kFailed,
+       false,
+       false,
+       "InvalidArgument",
+       "no label"},
+      {"waits for a slot",
+       {.pool = "big", .slots = 2, .busy = 2},
+       Phase::kPending,
+       false,
+       false,
+       "WaitingForSlot",
+       "All 2 slots of ComputePool big"},
+      {"starts", {.slots = 2, .busy = 1}, Phase::kRunning, true, false, "Running", ""},
+      {"runs",
+       {.phase = Phase::kRunning, .task = RunView(true)},
+       Phase::kRunning,
+       false,
+       false,
+       "Running",
+       "training round"},
+      {"is called off",
+       {.phase = Phase::kRunning, .cancel = true, .task = RunView(true)},
+       Phase::kRunning,
+       false,
+       true,
+       "Cancelling",
+       ""},
+      {"was called off",
+       {.phase = Phase::kRunning, .cancel = true, .task = RunView(false, Cancelled("SIGTERM"))},
+       Phase::kCancelled,
+       false,
+       false,
+       "Cancelled",
+       ""},
+      {"is called off before it starts", {.cancel = true}, Phase::kCancelled, false, false, "Cancelled", ""},
+      {"has a version",
+       {.phase = Phase::kRunning, .registered = promoted},
+       Phase::kSucceeded,
+       false,
+       false,
+       "Promoted",
+       "Version 3 was registered and promoted"},
+      {"has a version that failed a gate",
+       {.phase = Phase::kRunning, .registered = kept},
+       Phase::kSucceeded,
+       false,
+       false,
+       "NotPromoted",
+       "below 0.6"},
+      {"called off too late: the version counts",
+       {.phase = Phase::kRunning, .cancel = true, .registered = promoted},
+       Phase::kSucceeded,
+       false,
+       false,
+       "Promoted",
+       ""},
+      {"was running when the controller was killed: starts again",
+       {.phase = Phase::kRunning},
+       Phase::kRunning,
+       true,
+       false,
+       "Running",
+       ""},
+      {"has data that cannot be trained on",
+       {.phase = Phase::kRunning, .task = RunView(false, InvalidArgument("the label has one class"))},
+       Phase::kFailed,
+       false,
+       false,
+       "InvalidArgument",
+       "one class"},
+      {"ran out of memory: again, later",
+       {.phase = Phase::kRunning, .task = RunView(false, ResourceExhausted("over its memory limit"))},
+       Phase::kPending,
+       false,
+       false,
+       "Retrying",
+       "Attempt 1 of 3"},
+      {"ran out of memory: again, now",
+       {.task = RunView(false, ResourceExhausted("over its memory limit"), 1, std::chrono::seconds(1))},
+       Phase::kRunning,
+       true,
+       false,
+       "Running",
+       ""},
+      {"ran out of memory three times",
+       {.task = RunView(false, ResourceExhausted("over its memory limit"), 3, std::chrono::seconds(9))},
+       Phase::kFailed,
+       false,
+       false,
+       "ResourceExhausted",
+       "memory limit"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    const Decision decision = Decide(c.snapshot);
+    EXPECT_EQ(decision.phase, c.phase);
+    EXPECT_EQ(decision.start, c.start);
+    EXPECT_EQ(decision.cancel, c.cancel);
+    EXPECT_EQ(decision.ready.reason, c.reason);
+    EXPECT_NE(decision.ready.message.find(c.message_has), std::string::npos) << decision.ready.message;
+    EXPECT_EQ(decision.ready.status == resource::ConditionStatus::kTrue, decision.phase == Phase::kSucceeded);
+    if (decision.start || decision.cancel || decision.ready.reason == "Retrying") {
+      EXPECT_GT(decision.look_again, Micros(0));
+    }
+  }
+}
+
+TEST(Phase, NamesAreReadBack) {
+  for (const Phase phase :
+       {Phase::kPending, Phase::kRunning, Phase::kSucceeded, Phase::kFailed, Phase::kCancelled}) {
+    EXPECT_EQ(ParsePhase(PhaseName(phase)), phase);
+  }
+  EXPECT_EQ(ParsePhase(""), Phase::kPending);
+}
+
+}  // namespace
+}  // namespace millrace::controller::training_job
