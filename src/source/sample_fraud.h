@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "base/time.h"
@@ -26,9 +27,9 @@ namespace millrace::source {
 struct FraudSampleOptions {
   int64_t rows = 500'000;  // exactly so many transactions; 1,000 at least
   uint64_t seed = 1;
-  int days = 183;                              // over which they are spread
-  EventTime start{1'522'540'800'000'000};      // 2018-04-01T00:00:00Z; a midnight
-  std::function<void(int64_t rows)> progress;  // rows made so far
+  int days = 183;                                   // over which they are spread
+  EventTime start{1'522'540'800'000'000};           // 2018-04-01T00:00:00Z; a midnight
+  std::function<void(int64_t rows)> progress = {};  // rows made so far
 };
 
 // transaction_id, tx_datetime, customer_id, terminal_id, tx_amount, tx_fraud,

@@ -54,9 +54,9 @@ struct ReadProgress {
 };
 
 struct SourceReadOptions {
-  int threads = 0;                                    // 0: one a core
-  int64_t memory_limit = 0;                           // bytes, of DuckDB; 0: half of the machine's
-  std::function<void(const ReadProgress&)> progress;  // from any of the reading threads, one at a time
+  int threads = 0;                                         // 0: one a core
+  int64_t memory_limit = 0;                                // bytes, of DuckDB; 0: half of the machine's
+  std::function<void(const ReadProgress&)> progress = {};  // from any of the reading threads, one at a time
 };
 
 struct SourceRows {

@@ -57,10 +57,10 @@ struct DeltaCommit {
 };
 
 struct DeltaWriteOptions {
-  std::string user_metadata;  // kept in the commit, e.g. the digest of what was read
+  std::string user_metadata = {};  // kept in the commit, e.g. the digest of what was read
   // The version that the writer saw; Conflict when there is a newer one. Unset:
   // an Append goes after whatever is newest, an Overwrite replaces it.
-  std::optional<int64_t> expected_version;
+  std::optional<int64_t> expected_version = {};
   ParquetCompression compression = ParquetCompression::kZstd;
 };
 

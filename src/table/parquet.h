@@ -29,12 +29,12 @@
 namespace millrace {
 
 struct ParquetReadOptions {
-  std::vector<std::string> columns;     // in this order; empty takes all that the first file has
-  TimeZone time_zone;                   // of timestamps without a zone; UTC
-  int threads = 0;                      // 0: one a core
-  int64_t max_rows = int64_t{1} << 31;  // more are refused (ResourceExhausted)
+  std::vector<std::string> columns = {};  // in this order; empty takes all that the first file has
+  TimeZone time_zone = {};                // of timestamps without a zone; UTC
+  int threads = 0;                        // 0: one a core
+  int64_t max_rows = int64_t{1} << 31;    // more are refused (ResourceExhausted)
   // Called now and then, from any of the threads, with what was read since the last call.
-  std::function<void(int64_t rows, int64_t bytes)> progress;
+  std::function<void(int64_t rows, int64_t bytes)> progress = {};
 };
 
 // The columns that Millrace can read, in the file's order. A column that it cannot is an error.
@@ -51,6 +51,9 @@ enum class ParquetCompression { kNone, kSnappy, kZstd };
 struct ParquetWriteOptions {
   ParquetCompression compression = ParquetCompression::kZstd;
   int64_t row_group_rows = 1 << 18;
+  // The part of the table to write: `num_rows` rows from `first_row` on; -1: all that follow.
+  int64_t first_row = 0;
+  int64_t num_rows = -1;
 };
 
 // In one step and durably: a reader or a crash sees the old file or the new one.

@@ -124,11 +124,14 @@ void WriteTable(const std::shared_ptr<::arrow::io::FileOutputStream>& sink, cons
   const std::unique_ptr<parquet::ParquetFileWriter> writer =
       parquet::ParquetFileWriter::Open(sink, schema, PropertiesOf(table.schema(), options));
   const auto rows = static_cast<int64_t>(table.num_rows());
+  const int64_t end = options.num_rows < 0 ? rows : options.first_row + options.num_rows;
+  MR_CHECK(options.first_row >= 0 && options.first_row <= end && end <= rows, "rows [{}, {}) of {}",
+           options.first_row, end, rows);
   const int64_t group_rows = std::max<int64_t>(1, options.row_group_rows);
-  for (int64_t begin = 0; begin < rows; begin += group_rows) {
+  for (int64_t begin = options.first_row; begin < end; begin += group_rows) {
     parquet::RowGroupWriter* group = writer->AppendRowGroup();
     for (size_t c = 0; c < table.num_columns(); ++c) {
-      WriteColumn(*group->NextColumn(), {table.column(c), begin, std::min(group_rows, rows - begin)});
+      WriteColumn(*group->NextColumn(), {table.column(c), begin, std::min(group_rows, end - begin)});
     }
     group->Close();
   }

@@ -1,0 +1,274 @@
+#include "table/internal/delta_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/file.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "base/text.h"
+
+namespace millrace::internal {
+namespace {
+
+constexpr uint64_t kMaxLogBytes = 256 << 20;
+constexpr std::string_view kExtension = ".json";
+constexpr size_t kVersionDigits = 20;
+
+constexpr std::array<std::pair<DataType, std::string_view>, 5> kTypeNames = {
+    {{DataType::kBool, "boolean"},
+     {DataType::kInt64, "long"},
+     {DataType::kDouble, "double"},
+     {DataType::kString, "string"},
+     {DataType::kTimestamp, "timestamp"}}};
+
+std::string FormatSchema(const Schema& schema) {
+  Json fields = Json::array();
+  for (const Field& field : schema.fields()) {
+    std::string_view type;
+    for (const auto& [known, name] : kTypeNames) {
+      if (known == field.type) type = name;
+    }
+    fields.push_back(
+        {{"name", field.name}, {"type", type}, {"nullable", true}, {"metadata", Json::object()}});
+  }
+  return Json({{"type", "struct"}, {"fields", std::move(fields)}}).dump();
+}
+
+Result<DataType> TypeNamed(const Json& type, const std::string& column) {
+  const std::string name = type.is_string() ? type.get<std::string>() : "a nested type";
+  for (const auto& [known, its_name] : kTypeNames) {
+    if (name == its_name) return known;
+  }
+  for (const std::string_view narrower : {"integer", "short", "byte"}) {
+    if (name == narrower) return DataType::kInt64;
+  }
+  if (name == "float") return DataType::kDouble;
+  if (name == "date" || name == "timestamp_ntz") return DataType::kTimestamp;
+  return Unimplemented("column '{}' is {}, which has no exact form here", column, name);
+}
+
+Result<DeltaMetadata> ParseMetadata(const Json& action) {
+  DeltaMetadata metadata;
+  metadata.id = action.value("id", "");
+  metadata.foreign_rules = !action.value("configuration", Json::object()).empty();
+  if (!action.value("partitionColumns", Json::array()).empty()) {
+    return Unimplemented("the table has partition columns, which Millrace does not read");
+  }
+  MR_ASSIGN_OR_RETURN(const Json schema, ParseJson(action.at("schemaString").get<std::string>()));
+  std::vector<Field> fields;
+  for (const Json& field : schema.at("fields")) {
+    const auto name = field.at("name").get<std::string>();
+    MR_ASSIGN_OR_RETURN(const DataType type, TypeNamed(field.at("type"), name));
+    if (!field.value("metadata", Json::object()).empty() || !field.value("nullable", true)) {
+      metadata.foreign_rules = true;
+    }
+    fields.push_back({name, type});
+  }
+  metadata.schema = Schema(std::move(fields));
+  return metadata;
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Paths in the log are URIs relative to the table (RFC 2396); ones that lead out of it are refused.
+Result<std::string> ParsePath(std::string_view uri) {
+  std::string path;
+  for (size_t i = 0; i < uri.size(); ++i) {
+    if (uri[i] != '%') {
+      path += uri[i];
+      continue;
+    }
+    const int high = i + 2 < uri.size() ? HexDigit(uri[i + 1]) : -1;
+    const int low = i + 2 < uri.size() ? HexDigit(uri[i + 2]) : -1;
+    if (high < 0 || low < 0)
+      return DataLoss("'{}' is no path: a % is followed by two hexadecimal digits", uri);
+    path += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  const bool outside = path.empty() || path.front() == '/' || path.find("..") != std::string::npos ||
+                       path.find(':') != std::string::npos || path.find('\0') != std::string::npos;
+  if (outside) return Unimplemented("'{}' is not below the table's own directory", uri);
+  return path;
+}
+
+Result<DeltaFile> ParseAdd(const Json& action) {
+  DeltaFile file;
+  MR_ASSIGN_OR_RETURN(file.path, ParsePath(action.at("path").get<std::string>()));
+  file.size = action.at("size").get<int64_t>();
+  const auto stats_text = action.value("stats", std::string());
+  if (stats_text.empty()) {
+    file.rows = -1;
+    return file;
+  }
+  MR_ASSIGN_OR_RETURN(const Json stats, ParseJson(stats_text));
+  file.rows = stats.value("numRecords", int64_t{-1});
+  return file;
+}
+
+Status ParseCommitInfo(const Json& action, DeltaLogEntry& entry) {
+  const int64_t millis = action.value("timestamp", int64_t{0});
+  if (millis < 0 || millis > int64_t{253'402'300'800'000}) return DataLoss("a commit's timestamp is no time");
+  entry.info.time = EventTime{millis * 1000};
+  entry.info.operation = action.value("operation", "");
+  entry.info.mode = action.value("operationParameters", Json::object()).value("mode", "");
+  entry.info.user_metadata = action.value("userMetadata", "");
+  entry.engine = action.value("engineInfo", "");
+  return Ok();
+}
+
+Status ParseAction(const Json& line, DeltaLogEntry& entry) {
+  if (!line.is_object() || line.size() != 1) return DataLoss("a line is one action");
+  const std::string& name = line.begin().key();
+  const Json& action = line.begin().value();
+  if (name == "commitInfo") return ParseCommitInfo(action, entry);
+  if (name == "protocol") {
+    const auto reader = action.at("minReaderVersion").get<int64_t>();
+    if (reader > 1) return Unimplemented("the table asks for reader version {}; Millrace has 1", reader);
+    entry.has_protocol = true;
+  } else if (name == "metaData") {
+    MR_ASSIGN_OR_RETURN(entry.metadata, ParseMetadata(action));
+  } else if (name == "add") {
+    MR_ASSIGN_OR_RETURN(DeltaFile file, ParseAdd(action));
+    entry.info.rows_added += std::max<int64_t>(0, file.rows);
+    entry.added.push_back(std::move(file));
+  } else if (name == "remove") {
+    MR_ASSIGN_OR_RETURN(std::string path, ParsePath(action.at("path").get<std::string>()));
+    entry.removed.push_back(std::move(path));
+  }
+  return Ok();  // other actions (txn, cdc) add and remove nothing
+}
+
+std::string LogDirectory(const std::string& path) { return path + "/_delta_log"; }
+
+std::string LogPath(const std::string& path, int64_t version) {
+  return fmt::format("{}/{:020}{}", LogDirectory(path), version, kExtension);
+}
+
+std::optional<int64_t> VersionOf(std::string_view name) {
+  if (name.size() != kVersionDigits + kExtension.size() || !name.ends_with(kExtension)) return std::nullopt;
+  int64_t version = 0;
+  for (const char c : name.substr(0, kVersionDigits)) {
+    if (c < '0' || c > '9' || version > int64_t{1} << 50) return std::nullopt;
+    version = version * 10 + (c - '0');
+  }
+  return version;
+}
+
+}  // namespace
+
+std::string FormatLogEntry(const DeltaLogEntry& entry) {
+  const int64_t millis = entry.info.time.micros / 1000;
+  Json info = {{"timestamp", millis},
+               {"operation", entry.info.operation},
+               {"operationParameters", Json::object()},
+               {"engineInfo", entry.engine}};
+  if (!entry.info.mode.empty()) info["operationParameters"]["mode"] = entry.info.mode;
+  if (!entry.info.user_metadata.empty()) info["userMetadata"] = entry.info.user_metadata;
+  std::string text = Json({{"commitInfo", std::move(info)}}).dump() + "\n";
+  if (entry.has_protocol) {
+    text += Json({{"protocol", {{"minReaderVersion", 1}, {"minWriterVersion", 2}}}}).dump() + "\n";
+  }
+  if (entry.metadata) {
+    text += Json({{"metaData",
+                   {{"id", entry.metadata->id},
+                    {"format", {{"provider", "parquet"}, {"options", Json::object()}}},
+                    {"schemaString", FormatSchema(entry.metadata->schema)},
+                    {"partitionColumns", Json::array()},
+                    {"configuration", Json::object()},
+                    {"createdTime", millis}}}})
+                .dump() +
+            "\n";
+  }
+  for (const std::string& path : entry.removed) {
+    text += Json({{"remove", {{"path", path}, {"deletionTimestamp", millis}, {"dataChange", true}}}}).dump() +
+            "\n";
+  }
+  for (const DeltaFile& file : entry.added) {
+    text += Json({{"add",
+                   {{"path", file.path},
+                    {"partitionValues", Json::object()},
+                    {"size", file.size},
+                    {"modificationTime", millis},
+                    {"dataChange", true},
+                    {"stats", Json({{"numRecords", file.rows}}).dump()}}}})
+                .dump() +
+            "\n";
+  }
+  return text;
+}
+
+Result<DeltaLogEntry> ParseLogEntry(std::string_view text) {
+  DeltaLogEntry entry;
+  int line_number = 0;
+  while (!text.empty()) {
+    ++line_number;
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty()) continue;
+    const std::string where = fmt::format("line {}", line_number);
+    const Result<Json> action = ParseJson(line);
+    if (!action.ok()) return DataLoss("{}: {}", where, action.status().message());
+    try {
+      const Status parsed = ParseAction(*action, entry);
+      if (!parsed.ok()) return parsed.WithContext(where);
+    } catch (const Json::exception& failure) {
+      return DataLoss("{}: an action has another form than the protocol says: {}", where, failure.what());
+    }
+  }
+  return entry;
+}
+
+Result<std::vector<int64_t>> ListVersions(const std::string& path) {
+  std::vector<int64_t> versions;
+  if (!FileExists(LogDirectory(path))) return versions;
+  MR_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(LogDirectory(path)));
+  for (const std::string& name : names) {
+    const std::optional<int64_t> version = VersionOf(name);
+    if (!version) continue;
+    if (*version != static_cast<int64_t>(versions.size())) {
+      return DataLoss(
+          "{}: the log has version {}, but not {}; a log cut at a checkpoint is not read by Millrace", path,
+          *version, versions.size());
+    }
+    versions.push_back(*version);
+  }
+  return versions;
+}
+
+Result<DeltaLogEntry> ReadLogEntry(const std::string& path, int64_t version) {
+  const std::string file = LogPath(path, version);
+  MR_ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kMaxLogBytes));
+  Result<DeltaLogEntry> entry = ParseLogEntry(text);
+  if (!entry.ok()) return entry.status().WithContext(file);
+  entry->info.version = version;
+  return entry;
+}
+
+Status PutLogEntry(const std::string& path, const DeltaLogEntry& entry) {
+  const std::string target = LogPath(path, entry.info.version);
+  const std::string temporary = fmt::format("{}/.commit-{}.tmp", path, RandomHex(8));
+  MR_RETURN_IF_ERROR(WriteFileAtomically(temporary, FormatLogEntry(entry)));
+  // link, unlike rename, fails when the target is there: whoever is first has the version.
+  const int linked = link(temporary.c_str(), target.c_str());
+  const int error = errno;
+  unlink(temporary.c_str());
+  if (linked != 0 && error == EEXIST) {
+    return Conflict("{}: version {} was committed by another writer", path, entry.info.version);
+  }
+  if (linked != 0) return Unavailable("cannot write {}: {}", target, std::strerror(error));
+  return SyncDirectory(LogDirectory(path));
+}
+
+}  // namespace millrace::internal
