@@ -35,14 +35,21 @@ struct BatchOptions {
 struct Spine {
   // Each event of the table at its own position.
   static Spine OfEvents() { return Spine(); }
+  // Events by row number in the table, each at its own position.
+  static Spine OfEventRows(std::vector<int64_t> rows) {
+    Spine spine;
+    spine.event_rows = std::move(rows);
+    return spine;
+  }
   // Rows of another table: its columns for the view's keys (in order) and for the
   // time; with `id` a row is positioned as the event of that id, without (or
   // where it is null) after every event at its instant.
   static Spine OfRows(Table rows, std::vector<std::string> keys, std::string time, std::string id = "") {
-    return Spine{std::move(rows), std::move(keys), std::move(time), std::move(id)};
+    return Spine{std::nullopt, std::move(rows), std::move(keys), std::move(time), std::move(id)};
   }
 
-  std::optional<Table> rows;  // unset: the events
+  std::optional<std::vector<int64_t>> event_rows;
+  std::optional<Table> rows;  // neither set: all events
   std::vector<std::string> keys;
   std::string time;
   std::string id;

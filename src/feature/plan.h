@@ -94,9 +94,11 @@ struct ViewOutput {
 struct ViewPlan {
   std::string name;
   SourcePlan source;
-  resource::FeatureViewSpec spec;   // with expressions in canonical form
-  std::vector<size_t> keys;         // columns of the source's schema: int64, string, bool or timestamp
-  std::optional<Expression> where;  // which events the view sees; reads no column that is known later
+  resource::FeatureViewSpec spec;  // with expressions in canonical form
+  std::vector<size_t> keys;        // columns of the source's schema: int64, string, bool or timestamp
+  // Which events the view sees. A condition that reads a column known later is part of each
+  // aggregation's `where` instead, and then does not narrow which events count for the ttl.
+  std::optional<Expression> where;
   Micros delay{0};
   std::vector<Micros> windows;
   std::optional<Micros> ttl;  // of the newest event that the view sees; unset: unlimited
@@ -108,6 +110,8 @@ struct ViewPlan {
   // How far back of a row's time an event can matter.
   Micros Reach() const;
   Schema OutputSchema() const;
+  // Whether a value depends on the source's column.
+  bool Reads(std::string_view column) const;
   // Outputs that a reference means: an output's name, or a feature's for all its windows.
   // NotFound names the nearest.
   Result<std::vector<size_t>> Outputs(std::string_view reference) const;
@@ -166,8 +170,8 @@ using ServicePlanPtr = std::shared_ptr<const ServicePlan>;
 Result<ServicePlanPtr> CompileService(const std::string& name, const resource::FeatureServiceSpec& spec,
                                       const SourcePlan& source, std::span<const ViewPlanPtr> views);
 
-// Refuses a label that is an input of the service, or that any input reads
-// sooner than `gap` after its event, and a gap shorter than the label's delay.
+// Refuses a label that is an input of the service or that an input reads of the
+// scored event itself, and a gap shorter than the label's delay.
 Status CheckLabel(const ServicePlan& plan, const std::string& label, Micros gap);
 
 // The frozen form of a view, as ServicePlan::ToJson and snapshots hold it.

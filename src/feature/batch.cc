@@ -1,0 +1,223 @@
+#include "feature/batch.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/parallel.h"
+#include "feature/internal/batch_groups.h"
+#include "feature/internal/batch_kernels.h"
+#include "feature/internal/batch_output.h"
+#include "feature/internal/huge_pages.h"
+#include "feature/internal/key_codes.h"
+
+namespace millrace::feature {
+namespace {
+
+int ThreadsOf(const BatchOptions& options) {
+  if (options.threads > 0) return options.threads;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+// One thread's way through its keys.
+class KeyWalk {
+ public:
+  KeyWalk(const ViewPlan& plan, const Batch& batch, std::span<const AggregationInput> inputs,
+          std::span<OutputColumn> outputs)
+      : plan_(plan), batch_(batch), outputs_(outputs) {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      kernels_.push_back(Kernel::Create(inputs[i]));
+      std::vector<OutputColumn*> of_aggregation;
+      for (size_t w = 0; w < plan.windows.size(); ++w) {
+        of_aggregation.push_back(&outputs[i * plan.windows.size() + w]);
+      }
+      targets_.push_back(std::move(of_aggregation));
+    }
+    begins_.resize(plan.windows.size());
+    event_times_ = batch.events.column(plan.source.event_time).ints();
+  }
+
+  void Walk(std::span<const uint32_t> spine, std::span<const uint32_t> events) {
+    if (spine.empty()) return;
+    KeyRows key;
+    key.events = events;
+    LoadTimes(events);
+    key.times = times_;
+    LoadSpine(spine, key);
+    FindEnds(spine, key);
+    FindBegins(key);
+    for (size_t i = 0; i < kernels_.size(); ++i) kernels_[i]->Run(key, targets_[i]);
+    if (plan_.ttl) Expire(key);
+  }
+
+ private:
+  void LoadTimes(std::span<const uint32_t> events) {
+    times_.resize(events.size());
+    for (size_t i = 0; i < events.size(); ++i) times_[i] = event_times_[events[i]];
+  }
+
+  void LoadSpine(std::span<const uint32_t> spine, KeyRows& key) {
+    if (batch_.spine.result_rows.empty()) {
+      key.results = spine;
+    } else {
+      results_.resize(spine.size());
+      for (size_t i = 0; i < spine.size(); ++i) results_[i] = batch_.spine.result_rows[spine[i]];
+      key.results = results_;
+    }
+    if (SameAsEvents(spine, key)) {
+      key.spine_times = key.times;
+    } else {
+      spine_times_.resize(spine.size());
+      for (size_t i = 0; i < spine.size(); ++i) spine_times_[i] = batch_.spine.times[spine[i]];
+      key.spine_times = spine_times_;
+    }
+  }
+
+  static bool SameAsEvents(std::span<const uint32_t> spine, const KeyRows& key) {
+    return spine.data() == key.events.data() && spine.size() == key.events.size();
+  }
+
+  void FindEnds(std::span<const uint32_t> spine, KeyRows& key) {
+    ends_.resize(spine.size());
+    own_.assign(spine.size(), 0);
+    uint32_t end = 0;
+    if (plan_.delay > Micros(0)) {
+      for (size_t i = 0; i < spine.size(); ++i) {
+        const int64_t until = key.spine_times[i] - plan_.delay.count();
+        while (end < key.times.size() && key.times[end] <= until) ++end;
+        ends_[i] = end;
+      }
+    } else {
+      const SpineRows& rows = batch_.spine;
+      for (size_t i = 0; i < spine.size(); ++i) {
+        const uint32_t rank = rows.ranks.empty() ? spine[i] + 1 : rows.ranks[spine[i]];
+        while (end < key.events.size() && key.events[end] < rank) ++end;
+        const uint32_t own =
+            rows.own.empty() ? (rows.ranks.empty() ? spine[i] : kNoCode) : rows.own[spine[i]];
+        own_[i] = end > 0 && key.events[end - 1] == own ? 1 : 0;
+        ends_[i] = end;
+      }
+    }
+    key.ends = ends_;
+    key.own = own_;
+  }
+
+  void FindBegins(KeyRows& key) {
+    key.begins.clear();
+    for (size_t window = 0; window < plan_.windows.size(); ++window) {
+      std::vector<uint32_t>& begins = begins_[window];
+      begins.resize(ends_.size());
+      const int64_t reach = plan_.delay.count() + plan_.windows[window].count();
+      uint32_t begin = 0;
+      for (size_t i = 0; i < begins.size(); ++i) {
+        const int64_t after = key.spine_times[i] - reach;
+        while (begin < ends_[i] && key.times[begin] <= after) ++begin;
+        begins[i] = begin;
+      }
+      key.begins.push_back(begins);
+    }
+  }
+
+  void Expire(const KeyRows& key) {
+    for (size_t i = 0; i < key.ends.size(); ++i) {
+      if (key.ends[i] == 0) continue;
+      const int64_t newest = key.times[key.ends[i] - 1];
+      if (newest > key.spine_times[i] - plan_.delay.count() - plan_.ttl->count()) continue;
+      for (OutputColumn& output : outputs_) output.SetNull(key.results[i]);
+    }
+  }
+
+  const ViewPlan& plan_;
+  const Batch& batch_;
+  std::span<OutputColumn> outputs_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;
+  std::vector<std::vector<OutputColumn*>> targets_;
+  std::span<const int64_t> event_times_;
+  std::vector<int64_t> times_;
+  std::vector<int64_t> spine_times_;
+  std::vector<uint32_t> results_;
+  std::vector<uint32_t> ends_;
+  std::vector<uint8_t> own_;
+  std::vector<std::vector<uint32_t>> begins_;
+};
+
+Result<std::vector<AggregationInput>> PrepareInputs(const ViewPlan& plan, const Table& events, int threads) {
+  std::vector<AggregationInput> inputs(plan.aggregations.size());
+  MR_RETURN_IF_ERROR(ParallelFor(threads, inputs.size(), [&](size_t i) -> Status {
+    MR_ASSIGN_OR_RETURN(inputs[i], PrepareInput(plan, plan.aggregations[i], events));
+    return Ok();
+  }));
+  return inputs;
+}
+
+Result<std::vector<OutputColumn>> MakeOutputs(const ViewPlan& plan, size_t rows, int threads) {
+  std::vector<std::optional<OutputColumn>> made(plan.outputs.size());
+  MR_RETURN_IF_ERROR(ParallelFor(threads, made.size(), [&](size_t i) {
+    const ViewOutput& output = plan.outputs[i];
+    made[i].emplace(output.type, plan.aggregations[output.aggregation].default_value, rows);
+    return Ok();
+  }));
+  std::vector<OutputColumn> outputs;
+  outputs.reserve(made.size());
+  for (std::optional<OutputColumn>& output : made) outputs.push_back(std::move(*output));
+  return outputs;
+}
+
+// Events with the source's columns in the plan's order, so that indices hold.
+Result<Table> InPlanOrder(const ViewPlan& plan, const Table& events) {
+  if (events.schema() == plan.source.schema) return events;
+  std::vector<std::string> needed;
+  for (const Field& field : plan.source.schema.fields()) {
+    if (events.schema().Find(field.name)) needed.push_back(field.name);
+  }
+  MR_ASSIGN_OR_RETURN(const Table present, events.Select(needed));
+  std::vector<Column> columns;
+  for (const Field& field : plan.source.schema.fields()) {
+    const auto found = present.schema().Find(field.name);
+    if (found && present.column(*found).type() != field.type) {
+      return InvalidArgument("{}: {} is {}, and the plan has it as {}", plan.source.name, field.name,
+                             DataTypeName(present.column(*found).type()), DataTypeName(field.type));
+    }
+    const bool read = plan.Reads(field.name);
+    if (!found && read) {
+      return InvalidArgument("{}: the events have no column '{}', which {} reads", plan.source.name,
+                             field.name, plan.name);
+    }
+    columns.push_back(found ? present.column(*found) : Column::Nulls(field.type, events.num_rows()));
+  }
+  return Table::Create(plan.source.schema, std::move(columns));
+}
+
+}  // namespace
+
+Result<Table> ComputeFeatures(const ViewPlan& plan, const Table& all_events, const Spine& spine,
+                              const BatchOptions& options) {
+  const int threads = ThreadsOf(options);
+  MR_ASSIGN_OR_RETURN(const Table events, InPlanOrder(plan, all_events));
+  MR_ASSIGN_OR_RETURN(const Batch batch, MakeBatch(plan, events, spine, threads));
+  MR_ASSIGN_OR_RETURN(const std::vector<AggregationInput> inputs, PrepareInputs(plan, batch.events, threads));
+  MR_ASSIGN_OR_RETURN(std::vector<OutputColumn> outputs, MakeOutputs(plan, batch.spine.size(), threads));
+
+  const std::vector<std::pair<size_t, size_t>> ranges = SplitKeys(batch, static_cast<size_t>(threads));
+  MR_RETURN_IF_ERROR(ParallelFor(threads, ranges.size(), [&](size_t part) {
+    KeyWalk walk(plan, batch, inputs, outputs);
+    int64_t done = 0;
+    for (size_t key = ranges[part].first; key < ranges[part].second; ++key) {
+      const std::span<const uint32_t> rows = batch.spine_groups().Of(key);
+      walk.Walk(rows, batch.event_rows.Of(key));
+      done += static_cast<int64_t>(rows.size());
+      if (options.progress && done >= 50'000) options.progress(std::exchange(done, 0));
+    }
+    if (options.progress && done > 0) options.progress(done);
+    return Ok();
+  }));
+  KeyWalk(plan, batch, inputs, outputs).Walk(batch.unmatched, {});
+
+  std::vector<Column> columns;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const std::optional<Column>& of = inputs[plan.outputs[i].aggregation].of;
+    columns.push_back(std::move(outputs[i]).Finish(of ? &*of : nullptr));
+  }
+  return Table::Create(plan.OutputSchema(), std::move(columns));
+}
+
+}  // namespace millrace::feature
