@@ -303,7 +303,7 @@ Result<int64_t> DeltaTable::Vacuum(int64_t keep_versions) const {
   const EventTime oldest_kept = clock_->Now() - kVacuumAge;
   int64_t removed = 0;
   for (const std::string& name : names) {
-    const bool ours = name.ends_with(".parquet") || name.ends_with(".tmp");
+    const bool ours = name.ends_with(".parquet") || name.find(".tmp") != std::string::npos;
     struct stat status{};
     const std::string path = path_ + "/" + name;
     if (!ours || needed.contains(name) || stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
