@@ -14,7 +14,8 @@
 //
 //   MR_ASSIGN_OR_RETURN(std::string digest, WritePackage(dir, contents));
 //   MR_ASSIGN_OR_RETURN(ModelPackage package, OpenPackage(dir, digest));
-//   TreeModel::Load(package.model_path());
+//   MR_ASSIGN_OR_RETURN(std::string bytes, ReadPackageFile(package, package.model_file));
+//   MR_ASSIGN_OR_RETURN(TreeModel model, TreeModel::Parse(bytes));
 //
 // Values; functions are thread safe. Opening fails with NotFound (no package),
 // DataLoss (the bytes are not what was written) or InvalidArgument (not a
@@ -51,16 +52,16 @@ std::string SignatureToJson(const Signature& signature);
 Result<Signature> ParseSignature(std::string_view json);
 
 struct PackageContents {
-  std::string model_name;  // for MLmodel: the registered name
-  std::string run_id;
-  EventTime created;
-  std::string library_version;  // of XGBoost: "3.2.0"
+  std::string model_name{};  // for MLmodel: the registered name
+  std::string run_id{};
+  EventTime created{};
+  std::string library_version{};  // of XGBoost: "3.2.0"
   std::vector<std::pair<std::string, std::string>>
       model_files;  // name in the package, path to copy; the first is the primary
-  Signature signature;
+  Signature signature{};
   std::string service_json = "{}";
   std::string provenance_json = "{}";
-  std::map<std::string, std::string> extra;  // further small files: name, bytes
+  std::map<std::string, std::string> extra{};  // further small files: name, bytes
 };
 
 // Writes the package beside `directory`, syncs it, and renames it there in one
@@ -88,6 +89,10 @@ struct ModelPackage {
 
 // Reads and checks the whole package; `digest` (when not "") must be its own.
 Result<ModelPackage> OpenPackage(const std::string& directory, std::string_view digest = "");
+
+// The bytes of one of the package's files, checked against its manifest as they are read: what is loaded
+// from them is what was checked, whatever happens to the file meanwhile.
+Result<std::string> ReadPackageFile(const ModelPackage& package, std::string_view name);
 
 // The manifest's text, parsed within bounds: 10,000 files, names without '/'.
 struct Manifest {

@@ -20,7 +20,7 @@
 //
 // Audit: `ChangeHook` is called with each change once it is known to be valid and
 // before it takes effect. When the hook fails, nothing changes and its Status is
-// returned.
+// returned. It is called with the registry's lock held, so it must not call the registry.
 //
 // Implementations are thread safe; each method is one transaction. Errors:
 // NotFound (with the nearest name), AlreadyExists, InvalidArgument,
@@ -63,22 +63,22 @@ std::string_view RunStatusName(RunStatus status);
 std::optional<RunStatus> ParseRunStatus(std::string_view name);
 
 struct MetricPoint {
-  std::string key;
+  std::string key{};
   double value = 0;  // NaN and infinities are kept
   int64_t step = 0;
-  EventTime time;
+  EventTime time{};
   bool operator==(const MetricPoint&) const = default;
 };
 
 struct NewRun {
-  std::string experiment_id;
-  std::string name;
-  std::string id;  // "" makes one: 32 hex digits
-  std::string user;
-  std::string artifact_dir;
-  EventTime start;
+  std::string experiment_id{};
+  std::string name{};
+  std::string id{};  // "" makes one: 32 hex digits
+  std::string user{};
+  std::string artifact_dir{};
+  EventTime start{};
   RunStatus status = RunStatus::kRunning;
-  Tags tags;
+  Tags tags{};
 };
 
 struct Run {
@@ -98,9 +98,9 @@ struct Run {
 };
 
 struct RunBatch {
-  std::vector<MetricPoint> metrics;
-  Tags params;  // a parameter is written once: another value is InvalidArgument
-  Tags tags;    // replaced
+  std::vector<MetricPoint> metrics{};
+  Tags params{};  // a parameter is written once: another value is InvalidArgument
+  Tags tags{};    // replaced
 };
 
 struct RegisteredModel {
@@ -116,16 +116,17 @@ struct RegisteredModel {
 // PENDING ─▶ READY | FAILED.
 enum class VersionStatus { kPending, kReady, kFailed };
 std::string_view VersionStatusName(VersionStatus status);
+std::optional<VersionStatus> ParseVersionStatus(std::string_view name);
 
 struct NewVersion {
-  std::string run_id;      // "" when no run made it
-  std::string source;      // the package's directory
-  std::string digest;      // of the package: its manifest's SHA-256
-  std::string definition;  // digest of what it was trained from (model, service, views, source); "" unknown
+  std::string run_id{};      // "" when no run made it
+  std::string source{};      // the package's directory
+  std::string digest{};      // of the package: its manifest's SHA-256
+  std::string definition{};  // digest of what it was trained from (model, service, views, source); "" unknown
   VersionStatus status = VersionStatus::kReady;
-  std::string reason;                     // why it is not promoted, or what happened, in a sentence
-  std::map<std::string, double> metrics;  // of its test; what the next version is compared with
-  Tags tags;
+  std::string reason{};                     // why it is not promoted, or what happened, in a sentence
+  std::map<std::string, double> metrics{};  // of its test; what the next version is compared with
+  Tags tags{};
 };
 
 struct ModelVersion {
@@ -146,11 +147,11 @@ struct ModelVersion {
 
 // What a version may become; unset fields stay.
 struct VersionUpdate {
-  std::optional<VersionStatus> status;
-  std::optional<std::string> reason;
-  std::optional<std::string> source;  // with digest: only while PENDING
-  std::optional<std::string> digest;
-  Tags tags;  // added or replaced
+  std::optional<VersionStatus> status{};
+  std::optional<std::string> reason{};
+  std::optional<std::string> source{};  // with digest: only while PENDING
+  std::optional<std::string> digest{};
+  Tags tags{};  // added or replaced
 };
 
 struct AliasMove {

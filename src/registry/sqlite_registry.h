@@ -18,8 +18,8 @@ namespace millrace::registry {
 class SqliteRegistry {
  public:
   struct Options {
-    std::string path;              // ":memory:" for tests
-    ChangeHook on_change;          // called before each change takes effect; empty: no audit
+    std::string path{};            // ":memory:" for tests
+    ChangeHook on_change{};        // called before each change takes effect; empty: no audit
     const Clock* clock = nullptr;  // borrowed; unset: SystemClock
   };
 

@@ -34,15 +34,15 @@
 namespace millrace::training {
 
 struct TestRequest {
-  Table test;         // features, label, event time, and the entity columns of `metrics`
-  Table history;      // label, event time and entity columns of all rows from training start to test
-                      // end (test rows may be among them: only what is old enough is used); may be empty
-  std::string label;  // int64, bool or double column of 0 and 1
-  std::string time;   // timestamp column
-  EventTime train_start;
-  EventTime test_start;  // days of the test are counted from here
-  Micros gap{0};         // how long a label takes to be known
-  std::vector<resource::MetricSpec> metrics;
+  Table test{};         // features, label, event time, and the entity columns of `metrics`
+  Table history{};      // label, event time and entity columns of all rows from training start to test
+                        // end (test rows may be among them: only what is old enough is used); may be empty
+  std::string label{};  // int64, bool or double column of 0 and 1
+  std::string time{};   // timestamp column
+  EventTime train_start{};
+  EventTime test_start{};  // days of the test are counted from here
+  Micros gap{0};           // how long a label takes to be known
+  std::vector<resource::MetricSpec> metrics{};
 };
 
 // The rows that count, and what the metrics need to know of each.

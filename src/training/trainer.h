@@ -71,21 +71,21 @@ struct TrainingOutcome {
 };
 
 struct TrainingRequest {
-  std::string run_directory;           // made when missing; must not hold a job already
-  std::string executable;              // "" is this process's own (/proc/self/exe)
-  std::vector<std::string> arguments;  // before "--run DIR"; empty is {"train"}
-  Table train;                         // the features and the label
-  std::optional<Table> validation;
-  std::vector<std::string> features;  // the model's inputs in order: bool, int64 or double columns
-  std::string label;
+  std::string run_directory{};           // made when missing; must not hold a job already
+  std::string executable{};              // "" is this process's own (/proc/self/exe)
+  std::vector<std::string> arguments{};  // before "--run DIR"; empty is {"train"}
+  Table train{};                         // the features and the label
+  std::optional<Table> validation{};
+  std::vector<std::string> features{};  // the model's inputs in order: bool, int64 or double columns
+  std::string label{};
   Json parameters = Json::object();
   int64_t seed = 0;
-  resource::ResourceLimits limits;
+  resource::ResourceLimits limits{};
   std::chrono::milliseconds grace{5000};
   // Called for each round, in order, from a thread of the run. May be empty.
-  std::function<void(const TrainingProgress&)> on_progress;
+  std::function<void(const TrainingProgress&)> on_progress{};
   // Called once when the outcome is there, from a thread of the run; must not destroy the run.
-  std::function<void(const TrainingOutcome&)> on_done;
+  std::function<void(const TrainingOutcome&)> on_done{};
 };
 
 class TrainingRun {

@@ -74,16 +74,16 @@ struct Exit {
 class Process {
  public:
   struct Options {
-    std::vector<std::string> argv;  // argv[0] is a path, absolute or with a '/'; never searched in PATH
-    std::optional<std::map<std::string, std::string>> env;  // unset: the parent's
-    std::string directory;                                  // working directory; "" is the parent's
-    std::string stdout_path;                                // appended to, made when missing; "" is /dev/null
-    std::string stderr_path;                                // may equal stdout_path
-    ProcessLimits limits;
+    std::vector<std::string> argv{};  // argv[0] is a path, absolute or with a '/'; never searched in PATH
+    std::optional<std::map<std::string, std::string>> env{};  // unset: the parent's
+    std::string directory{};                                  // working directory; "" is the parent's
+    std::string stdout_path{};  // appended to, made when missing; "" is /dev/null
+    std::string stderr_path{};  // may equal stdout_path
+    ProcessLimits limits{};
     std::chrono::milliseconds grace{5000};  // from SIGTERM to SIGKILL
     // Called once, from the watching thread, when Wait would return. It must
     // neither destroy this Process nor wait for it.
-    std::function<void(const Exit&)> on_exit;
+    std::function<void(const Exit&)> on_exit{};
   };
 
   // The child runs when this returns. InvalidArgument for an empty argv;
