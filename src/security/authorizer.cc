@@ -88,6 +88,8 @@ std::shared_ptr<const Grants> Access::grants() const {
   return grants_;
 }
 
+Status Access::Refresh() { return options_.tokens ? options_.tokens->Refresh() : Ok(); }
+
 uint64_t Access::generation() const {
   // Both only grow, so the sum changes whenever one of them does.
   uint64_t tokens = options_.tokens ? options_.tokens->generation() : 0;

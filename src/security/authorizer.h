@@ -61,6 +61,9 @@ class Access {
   // Unauthenticated says what is wrong with it, never the token itself.
   Result<Identity> Authenticate(std::string_view authorization) const;
 
+  // Sees tokens that another process made or revoked (TokenStore::Refresh).
+  Status Refresh();
+
   // Changes with every change of tokens or grants.
   uint64_t generation() const;
 

@@ -56,9 +56,6 @@ struct RouteOptions {
   size_t max_body = 1 << 20;  // bytes; more is answered 413 before it is read
   // Media types of the body that are taken; empty takes any. Anything else is 415.
   std::vector<std::string> content_types = {};
-  // Checks that the `Origin` of browsers is our own are for what changes state;
-  // true asks for it on a GET as well.
-  bool check_origin_on_read = false;
 };
 
 struct Route {
@@ -109,6 +106,7 @@ class Router {
  private:
   struct Node;
   void AddRoute(Route route);
+  bool Walk(const Node& node, Method method, std::string_view left, Match& match) const;
 
   std::vector<std::unique_ptr<Route>> routes_;
   std::vector<std::pair<std::string, ErrorFormat>> error_formats_;
