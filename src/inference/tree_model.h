@@ -31,6 +31,7 @@ namespace millrace::inference {
 namespace internal {
 struct CompiledForest;
 struct TreeEnsemble;
+enum class Link : uint8_t;
 }  // namespace internal
 
 class TreeModel {
@@ -84,13 +85,11 @@ class TreeModel {
   TreeModel();
   static Result<TreeModel> Compile(internal::TreeEnsemble ensemble);
 
-  enum class Link : uint8_t { kIdentity, kSigmoid, kExp, kStep, kSoftmax, kArgMax };
-
   size_t num_features_ = 0;
   size_t num_outputs_ = 1;
   size_t num_trees_ = 0;
   size_t num_nodes_ = 0;
-  Link link_ = Link::kIdentity;
+  internal::Link link_{};
   std::string objective_;
   std::vector<std::string> feature_names_;
   std::unique_ptr<const internal::CompiledForest> forest_;
