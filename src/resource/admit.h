@@ -33,6 +33,11 @@ Result<Plan> Admit(std::span<const Document> documents, ResourceStore& store,
 // Precondition: Validate found nothing.
 Result<Resource> ToResource(const Document& document);
 
+// For WriteOptions::check of Create, Update and Patch: InvalidArgument unless the
+// resource is valid beside all others. (What a body holds beyond a Resource's
+// fields is found by CheckStructure of structure.h, on the body.)
+WriteCheck AdmissionCheck();
+
 // Makes the paths in the document absolute, from its folder.
 void ResolvePaths(Document& document);
 

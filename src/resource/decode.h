@@ -22,6 +22,23 @@ namespace millrace::resource {
 template <typename Spec>
 Result<Spec> DecodeSpec(const Json& spec);
 
+template <>
+Result<DataSourceSpec> DecodeSpec<DataSourceSpec>(const Json& spec);
+template <>
+Result<FeatureViewSpec> DecodeSpec<FeatureViewSpec>(const Json& spec);
+template <>
+Result<FeatureServiceSpec> DecodeSpec<FeatureServiceSpec>(const Json& spec);
+template <>
+Result<ModelSpec> DecodeSpec<ModelSpec>(const Json& spec);
+template <>
+Result<TrainingJobSpec> DecodeSpec<TrainingJobSpec>(const Json& spec);
+template <>
+Result<ModelEndpointSpec> DecodeSpec<ModelEndpointSpec>(const Json& spec);
+template <>
+Result<ComputePoolSpec> DecodeSpec<ComputePoolSpec>(const Json& spec);
+template <>
+Result<ProjectSpec> DecodeSpec<ProjectSpec>(const Json& spec);
+
 template <typename Spec>
 Result<Spec> DecodeSpec(const Resource& resource) {
   Result<Spec> spec = DecodeSpec<Spec>(resource.spec);

@@ -45,6 +45,7 @@ enum class FieldType : uint8_t {
   kPath,            // of a file; relative to the YAML file's folder
   kTimeZone,        // UTC or an IANA name
   kScalar,          // a string, a number, a boolean or null
+  kScalars,         // one of these, or a list of them
   kAny,             // any value
   kObject,          // Field::fields
   kList,            // of Field::fields[0]

@@ -42,8 +42,8 @@ class SqliteStore : public ResourceStore {
                          const WriteOptions& options = {}) override;
   Result<Resource> PatchStatus(const ResourceKey& key, const Json& patch,
                                const WriteOptions& options = {}) override;
-  Result<std::vector<Applied>> Apply(const std::vector<Resource>& resources, const WriteOptions& options = {},
-                                     const ApplyCheck& check = nullptr) override;
+  Result<std::vector<Applied>> Apply(const std::vector<Resource>& resources,
+                                     const WriteOptions& options = {}) override;
   Result<Resource> Delete(const ResourceKey& key, const WriteOptions& options = {},
                           const DeleteOptions& delete_options = {}) override;
   Result<std::shared_ptr<Watch>> StartWatch(const WatchOptions& options) override;
@@ -53,17 +53,20 @@ class SqliteStore : public ResourceStore {
   struct Subscription;
 
   SqliteStore(Options options, Database db);
+  // Makes the tables, or checks that this program knows them.
+  Status Prepare();
   const Clock& clock() const;
 
   // All of these with mutex_ held.
   Result<std::optional<Resource>> Load(const ResourceKey& key);
   Result<std::vector<Resource>> LoadAll(const std::string& kind, const std::string& project);
-  Result<int64_t> LatestVersion();
+  Result<int64_t> Counter(std::string_view name);
+  Status FillWatch(const WatchOptions& options, const LabelSelector& selector, int64_t latest, Watch& watch);
 
-  Options options_;
+  const Options options_;
   std::mutex mutex_;
   Database db_;
-  std::vector<std::unique_ptr<Subscription>> subscriptions_;
+  std::vector<Subscription> subscriptions_;
 };
 
 }  // namespace millrace::resource

@@ -56,10 +56,17 @@ struct WatchOptions {
   std::string resource_version;
 };
 
+// Sees, inside the transaction and before anything is written, all resources as
+// they are and those that are to be made so; unless it is ok nothing happens.
+// admit.h's AdmissionCheck is one. It must not call the store.
+using WriteCheck =
+    std::function<Status(const std::vector<Resource>& existing, const std::vector<Resource>& wanted)>;
+
 struct WriteOptions {
   std::string actor = "millrace";    // who, for the audit log: a token's name
   std::string manager = "millrace";  // which program applied it
   bool dry_run = false;              // everything but the effect (the auditor isn't asked)
+  WriteCheck check = nullptr;        // of Create, Update, Patch and Apply
 };
 
 struct DeleteOptions {
@@ -115,11 +122,9 @@ class ResourceStore {
   // Makes each of them be as given (spec, labels, annotations), all or none:
   // created, changed or left alone. Finalizers, owners, status and annotations
   // of millrace.dev stay. What is the same already gets no new version.
-  // `check` sees all resources as they are, inside the transaction.
-  using ApplyCheck = std::function<Status(const std::vector<Resource>& existing)>;
+  // One that names a resource_version fails with Conflict unless it is current.
   virtual Result<std::vector<Applied>> Apply(const std::vector<Resource>& resources,
-                                             const WriteOptions& options = {},
-                                             const ApplyCheck& check = nullptr) = 0;
+                                             const WriteOptions& options = {}) = 0;
 
   // The resource as it is now (with deletion_time) or as it last was.
   virtual Result<Resource> Delete(const ResourceKey& key, const WriteOptions& options = {},

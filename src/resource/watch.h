@@ -58,7 +58,8 @@ class Watch {
   bool stopped() const;
 
   // For stores: adds an event (or, without one, only notes the version), or ends the watch.
-  void Push(std::optional<WatchEvent> event, const std::string& version);
+  // What is there at the start of a watch is not bounded by kMaxQueued.
+  void Push(std::optional<WatchEvent> event, const std::string& version, bool bounded = true);
   void End(Status status);
   // Runs the callback of OnReady.
   void Notify();
