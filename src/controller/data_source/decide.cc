@@ -64,4 +64,20 @@ Decision Decide(const Snapshot& snapshot) {
   return decision;
 }
 
+OnlineDecision DecideOnline(const OnlineSnapshot& snapshot) {
+  OnlineDecision decision;
+  if (snapshot.wanted.empty() || snapshot.wanted == snapshot.held) return decision;
+  decision.look_again = kPollWhileWorking;
+  if (snapshot.task && snapshot.task->running) return decision;
+  if (snapshot.task && snapshot.task->input == snapshot.wanted && !snapshot.task->result.ok()) {
+    decision.failure = snapshot.task->result.message();
+    const std::optional<Micros> retry = RetryIn(*snapshot.task);
+    decision.look_again = retry.value_or(Micros(0));
+    decision.load = retry && retry->count() == 0;
+    return decision;
+  }
+  decision.load = true;
+  return decision;
+}
+
 }  // namespace millrace::controller::data_source

@@ -45,8 +45,24 @@ struct Decision {
 // How often files are looked at, and how long pushed events wait to be in the table.
 inline constexpr Micros kPoll = std::chrono::seconds(2);
 inline constexpr Micros kPollWhileWorking = std::chrono::seconds(1);
-inline constexpr Micros kAppendEvery = std::chrono::seconds(30);
+inline constexpr Micros kAppendEvery = std::chrono::seconds(60);
 
 Decision Decide(const Snapshot& snapshot);
+
+// The online state of the source: which events and views it should hold, and
+// which it does.
+struct OnlineSnapshot {
+  std::string wanted = {};  // marker; "" while nothing was read
+  std::string held = {};    // marker of what was loaded last; "" for nothing
+  std::optional<TaskView> task = {};
+};
+
+struct OnlineDecision {
+  bool load = false;
+  std::string failure;  // why the last load failed, "" when it did not
+  Micros look_again{0};
+};
+
+OnlineDecision DecideOnline(const OnlineSnapshot& snapshot);
 
 }  // namespace millrace::controller::data_source

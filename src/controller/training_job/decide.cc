@@ -10,10 +10,14 @@ constexpr Micros kWhileRunning = std::chrono::milliseconds(500);
 Decision Succeeded(const Registered& registered) {
   Decision decision;
   decision.phase = Phase::kSucceeded;
+  decision.promote = registered.passed && registered.automatic;
+  std::string done = ", not promoted";
+  if (decision.promote) done = " and promoted to " + registered.alias;
+  if (registered.passed && !registered.automatic)
+    done = "; a person is to move the alias " + registered.alias;
   decision.ready =
-      IsReady(registered.promoted ? "Promoted" : "NotPromoted",
-              fmt::format("Version {} was registered{}: {}", registered.version,
-                          registered.promoted ? " and promoted" : ", not promoted", registered.reason));
+      IsReady(decision.promote ? "Promoted" : "NotPromoted",
+              fmt::format("Version {} was registered{}: {}", registered.version, done, registered.reason));
   return decision;
 }
 
@@ -77,6 +81,10 @@ std::string_view PhaseName(Phase phase) {
 Phase ParsePhase(std::string_view name) {
   for (const Phase phase : {Phase::kRunning, Phase::kSucceeded, Phase::kFailed, Phase::kCancelled}) {
     if (name == PhaseName(phase)) return phase;
+  }
+  // What the status tells of a run that goes on.
+  for (const std::string_view part : {"Preparing", "Training", "Evaluating"}) {
+    if (name == part) return Phase::kRunning;
   }
   return Phase::kPending;
 }

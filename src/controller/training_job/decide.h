@@ -5,7 +5,7 @@
 //      │  └── cancel ─▶ Cancelled ◀─ cancel ─┤
 //      └──────────── cannot be trained ──────┴─▶ Failed
 //
-// The three on the right are final. Decide is pure.
+// Succeeded, Failed and Cancelled are final. Decide is pure.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,9 @@ inline bool IsFinal(Phase phase) { return phase != Phase::kPending && phase != P
 
 struct Registered {
   int64_t version = 0;
-  bool promoted = false;
+  bool passed = false;      // all gates
+  bool automatic = true;    // the model promotes what passed by itself
+  std::string alias = {};   // that promotion moves
   std::string reason = {};  // of the gates, in a sentence
 };
 
@@ -45,6 +47,7 @@ struct Decision {
   Phase phase = Phase::kPending;
   bool start = false;
   bool cancel = false;
+  bool promote = false;  // point the alias at the registered version
   Ready ready;
   Micros look_again{0};
 };

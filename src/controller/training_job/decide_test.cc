@@ -26,8 +26,9 @@ struct Case {
 };
 
 TEST(DecideTrainingJob, GoesFromPendingToOneOfThreeEnds) {
-  const Registered promoted{.version = 3, .promoted = true, .reason = "all gates passed."};
-  const Registered kept{.version = 3, .promoted = false, .reason = "average_precision is 0.41, below 0.6."};
+  const Registered promoted{.version = 3, .passed = true, .alias = "champion", .reason = "all gates passed."};
+  const Registered kept{
+      .version = 3, .passed = false, .alias = "champion", .reason = "average_precision is 0.41, below 0.6."};
   const std::vector<Case> cases = {
       {"waits for its inputs",
        {.inputs = Unavailable("DataSource t has no events yet.")},
@@ -79,7 +80,7 @@ TEST(DecideTrainingJob, GoesFromPendingToOneOfThreeEnds) {
        false,
        false,
        "Promoted",
-       "Version 3 was registered and promoted"},
+       "Version 3 was registered and promoted to champion"},
       {"has a version that failed a gate",
        {.phase = Phase::kRunning, .registered = kept},
        Phase::kSucceeded,

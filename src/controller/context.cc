@@ -1,0 +1,35 @@
+#include "controller/context.h"
+
+namespace millrace::controller {
+
+std::string Layout::Events(const std::string& project, const std::string& source) const {
+  return fmt::format("{}/offline/{}/sources/{}", data_dir_, project, source);
+}
+
+std::string Layout::Pushed(const std::string& project, const std::string& source) const {
+  return fmt::format("{}/offline/{}/pushed/{}", data_dir_, project, source);
+}
+
+std::string Layout::Dead(const std::string& project, const std::string& source) const {
+  return fmt::format("{}/offline/{}/dead/{}", data_dir_, project, source);
+}
+
+std::string Layout::Features(const std::string& project, const std::string& view) const {
+  return fmt::format("{}/offline/{}/features/{}", data_dir_, project, view);
+}
+
+std::string Layout::Package(const std::string& project, const std::string& model, int64_t version) const {
+  return fmt::format("{}/packages/{}/{}/{}", data_dir_, project, model, version);
+}
+
+std::string Layout::Run(const std::string& run) const { return fmt::format("{}/runs/{}", data_dir_, run); }
+
+Result<std::vector<resource::Resource>> ListOf(Context& context, const std::string& kind, const std::string& project) {
+  resource::ListOptions options;
+  options.kind = kind;
+  options.project = project;
+  MR_ASSIGN_OR_RETURN(resource::ResourceList list, context.stores.resources.List(options));
+  return std::move(list.items);
+}
+
+}  // namespace millrace::controller

@@ -1,0 +1,76 @@
+#include "controller/data_source/observe.h"
+
+#include "base/sha256.h"
+#include "controller/key.h"
+#include "resource/decode.h"
+#include "source/source.h"
+
+namespace millrace::controller::data_source {
+namespace {
+
+Result<std::string> InputOf(const resource::DataSourceSpec& spec, const resource::Resource& resource) {
+  if (spec.files) {
+    MR_ASSIGN_OR_RETURN(const source::SourceSnapshot files, source::Fingerprint(spec));
+    return files.digest;
+  }
+  return "push:" + Sha256Hex(resource.spec.dump());
+}
+
+// The log's position is that of the newest event that was pushed or learned.
+int64_t WaitingEvents(Context& context, const std::string& key, uint64_t through) {
+  for (const feature::SourceStats& stats : context.stores.online.Stats()) {
+    if (stats.key == key && stats.log_position > through) {
+      return static_cast<int64_t>(stats.log_position - through);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string OnlineKey(const resource::ResourceKey& key) { return key.project + "/" + key.name; }
+
+std::string LoadTaskKey(const resource::ResourceKey& key) { return KeyOf(key) + "#online"; }
+
+std::string Marker(const EventsCommit& commit, const std::vector<feature::ViewPlanPtr>& views,
+                   std::optional<EventTime> as_of) {
+  std::string text = commit.input;
+  for (const feature::ViewPlanPtr& view : views) text += "\n" + view->name + " " + view->digest;
+  if (as_of) text += "\nas of " + FormatTime(*as_of);
+  return Sha256Hex(text);
+}
+
+Observed Observe(Context& context, const resource::Resource& resource) {
+  const resource::ResourceKey key = resource.Key();
+  Observed observed;
+  observed.spec = resource::DecodeSpec<resource::DataSourceSpec>(resource);
+  observed.snapshot.task = context.tasks.Find(KeyOf(key));
+  observed.snapshot.input =
+      observed.spec.ok() ? InputOf(*observed.spec, resource) : Result<std::string>(observed.spec.status());
+
+  Result<SourceState> state = ObserveSource(context, key.project, key.name);
+  if (!state.ok()) {
+    // A table that is there but cannot be read is to be said, not written over.
+    if (state.status().code() != Code::kUnavailable && observed.snapshot.input.ok()) {
+      observed.snapshot.input = state.status();
+    }
+    return observed;
+  }
+  observed.state = std::move(*state);
+  const EventsCommit& commit = observed.state->commit;
+  observed.snapshot.committed = Committed{.version = observed.state->snapshot.version,
+                                          .input = commit.input,
+                                          .rows = observed.state->snapshot.num_rows,
+                                          .dead_letters = commit.dead_letters};
+  if (!context.as_of) {
+    observed.snapshot.pushed = WaitingEvents(context, OnlineKey(key), commit.through);
+    observed.snapshot.since_append = context.stores.clock.Now() - observed.state->snapshot.time;
+  }
+  observed.views = ViewsOver(context, key.project, *observed.state);
+  observed.online.wanted = Marker(commit, observed.views, context.as_of);
+  observed.online.held = context.stores.online.Marker(OnlineKey(key)).value_or("");
+  observed.online.task = context.tasks.Find(LoadTaskKey(key));
+  return observed;
+}
+
+}  // namespace millrace::controller::data_source

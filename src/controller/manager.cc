@@ -1,0 +1,178 @@
+#include "controller/manager.h"
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+#include "base/log.h"
+#include "controller/controllers.h"
+#include "controller/key.h"
+#include "resource/validate.h"
+
+namespace millrace::controller {
+namespace {
+
+constexpr auto kWatchWait = std::chrono::milliseconds(500);
+// Enough for any number of pools: their slots are what limits training runs.
+constexpr int64_t kMostRuns = 64;
+
+int64_t Cores(int64_t wanted) {
+  if (wanted > 0) return wanted;
+  return std::max<int64_t>(1, std::thread::hardware_concurrency());
+}
+
+const Controller* Find(std::string_view kind) {
+  const std::vector<Controller>& all = Controllers();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Controller& c) { return c.kind == kind; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Manager::Manager(const ManagerOptions& options)
+    : tasks_({.limit = Cores(options.cores),
+              .ended = [this](const std::string& key) { EnqueueWithNeighbours(ParseKey(key)); }}),
+      runs_({.limit = kMostRuns,
+             .ended = [this](const std::string& key) { EnqueueWithNeighbours(ParseKey(key)); }}),
+      context_{*options.stores, Layout(options.data_dir), options.as_of, tasks_, runs_} {}
+
+Result<std::unique_ptr<Manager>> Manager::Start(ManagerOptions options) {
+  if (options.stores == nullptr) return InvalidArgument("the controllers need their stores");
+  std::unique_ptr<Manager> manager(new Manager(options));
+  Manager& self = *manager;
+  self.watcher_ = std::jthread([&self](const std::stop_token& stop) { self.WatchLoop(stop); });
+  self.reconciler_ = std::jthread([&self](const std::stop_token& stop) { self.ReconcileLoop(stop); });
+  return manager;
+}
+
+Manager::~Manager() { Stop(); }
+
+void Manager::Stop() {
+  watcher_.request_stop();
+  reconciler_.request_stop();
+  if (watcher_.joinable()) watcher_.join();
+  if (reconciler_.joinable()) reconciler_.join();
+  runs_.Stop();
+  tasks_.Stop();
+}
+
+void Manager::Enqueue(const resource::ResourceKey& key) { queue_.Add(KeyOf(key)); }
+
+void Manager::ModelChanged(const std::string& project, const std::string& model) {
+  const resource::ResourceKey key{"Model", project, model};
+  std::vector<std::string> keys = {KeyOf(key)};
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [other, resource] : seen_) {
+      if (other.kind != "ModelEndpoint" || other.project != project) continue;
+      const std::vector<resource::ResourceKey> references = resource::References(resource);
+      if (std::find(references.begin(), references.end(), key) != references.end())
+        keys.push_back(KeyOf(other));
+    }
+  }
+  // The change is announced before it takes effect: look soon, and once more for certain.
+  for (const std::string& name : keys) queue_.AddAfter(name, std::chrono::milliseconds(50));
+}
+
+std::map<std::string, TaskView> Manager::Running() const {
+  std::map<std::string, TaskView> running = tasks_.Running();
+  running.merge(runs_.Running());
+  return running;
+}
+
+void Manager::EnqueueWithNeighbours(const resource::ResourceKey& key) {
+  std::vector<std::string> keys = {KeyOf(key)};
+  {
+    const std::lock_guard lock(mutex_);
+    const auto self = seen_.find(key);
+    if (self != seen_.end()) {
+      for (const resource::ResourceKey& reference : resource::References(self->second)) {
+        keys.push_back(KeyOf(reference));
+      }
+    }
+    for (const auto& [other, resource] : seen_) {
+      if (other.project != key.project && key.kind != "Project") continue;
+      const std::vector<resource::ResourceKey> references = resource::References(resource);
+      if (std::find(references.begin(), references.end(), key) != references.end())
+        keys.push_back(KeyOf(other));
+      const auto& owners = resource.metadata.owner_references;
+      if (std::any_of(owners.begin(), owners.end(),
+                      [&](const auto& owner) { return owner.kind == key.kind && owner.name == key.name; })) {
+        keys.push_back(KeyOf(other));
+      }
+    }
+  }
+  for (const std::string& name : keys) queue_.Add(name);
+}
+
+void Manager::WatchLoop(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const Status ended = WatchOnce(stop);
+    if (stop.stop_requested() || ended.code() == Code::kCancelled) return;
+    if (!resource::IsExpired(ended))
+      LogWarning("the watch of resources ended", {{"reason", ended.message()}});
+  }
+}
+
+Status Manager::WatchOnce(const std::stop_token& stop) {
+  MR_ASSIGN_OR_RETURN(const std::shared_ptr<resource::Watch> watch, context_.stores.resources.StartWatch({}));
+  while (!stop.stop_requested()) {
+    MR_ASSIGN_OR_RETURN(const std::optional<resource::WatchEvent> event,
+                        watch->Next(std::chrono::steady_clock::now() + kWatchWait));
+    if (!event || event->type == resource::EventType::kBookmark) continue;
+    const resource::ResourceKey key = event->resource.Key();
+    // What a deleted resource referred to is looked up before it is forgotten.
+    if (event->type == resource::EventType::kDeleted) EnqueueWithNeighbours(key);
+    {
+      const std::lock_guard lock(mutex_);
+      if (event->type == resource::EventType::kDeleted) {
+        seen_.erase(key);
+      } else {
+        seen_[key] = event->resource;
+      }
+    }
+    if (event->type != resource::EventType::kDeleted) EnqueueWithNeighbours(key);
+  }
+  return Cancelled("stopped");
+}
+
+void Manager::ReconcileLoop(const std::stop_token& stop) {
+  while (const std::optional<std::string> key = queue_.Take(stop)) Reconcile(*key);
+}
+
+void Manager::Reconcile(const std::string& key) {
+  const resource::ResourceKey resource_key = ParseKey(key);
+  const Controller* controller = Find(resource_key.kind);
+  if (controller == nullptr) return;
+  Result<resource::Resource> resource = context_.stores.resources.Get(resource_key);
+  if (!resource.ok()) {
+    if (resource.status().code() == Code::kNotFound) {
+      if (controller->forget != nullptr) controller->forget(context_, resource_key);
+      queue_.Forget(key);
+    } else {
+      queue_.AddFailed(key);
+    }
+    return;
+  }
+  context_.stores.metrics
+      .GetCounter("millrace_reconciles_total", "Reconciles by kind.", {{"kind", resource_key.kind}})
+      .Add();
+  const Result<Micros> again = controller->reconcile(context_, *resource);
+  if (!again.ok()) {
+    if (again.status().code() != Code::kConflict) {
+      LogWarning("reconcile failed; it is tried again",
+                 {{"resource", resource_key.ToString()}, {"reason", again.status().message()}});
+    }
+    context_.stores.metrics
+        .GetCounter("millrace_reconcile_failures_total", "Failed reconciles by kind.",
+                    {{"kind", resource_key.kind}})
+        .Add();
+    queue_.AddFailed(key);
+    return;
+  }
+  queue_.Forget(key);
+  if (again->count() > 0) queue_.AddAfter(key, *again);
+}
+
+}  // namespace millrace::controller

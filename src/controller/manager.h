@@ -1,0 +1,77 @@
+// Manager: runs the controllers of all kinds.
+//
+//   watch of all resources ─┐
+//   ended tasks ────────────┼─▶ WorkQueue ─▶ one thread: get ▸ observe ▸ decide ▸ act
+//   timers, alias moves ────┘      ▲                                     │
+//                                  └── look again after …, back-off ◀────┘
+//
+// A change of a resource also queues what refers to it and what it refers to.
+// Reconciles are short: long work is a task beside them. Everything is derived
+// again from the stores after a kill at any instant.
+//
+//   MR_ASSIGN_OR_RETURN(auto manager, Manager::Start({.stores = &stores, .data_dir = dir}));
+//   …
+//   manager->Stop();
+//
+// Thread safe after Start. The stores must outlive it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/status.h"
+#include "controller/context.h"
+#include "controller/work_queue.h"
+#include "resource/resource.h"
+
+namespace millrace::controller {
+
+struct ManagerOptions {
+  Stores* stores = nullptr;  // borrowed
+  std::string data_dir;
+  std::optional<EventTime> as_of;  // see Context
+  int64_t cores = 0;               // tasks at once; 0: the machine's
+};
+
+class Manager {
+ public:
+  static Result<std::unique_ptr<Manager>> Start(ManagerOptions options);
+  ~Manager();
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+
+  // Look at this resource soon: for changes that no watch shows.
+  void Enqueue(const resource::ResourceKey& key);
+  // An alias or a version of a model has changed, or is about to.
+  void ModelChanged(const std::string& project, const std::string& model);
+
+  // What runs now, by "Kind/project/name".
+  std::map<std::string, TaskView> Running() const;
+
+  // Ends running tasks (a training child included) and waits for them.
+  void Stop();
+
+ private:
+  explicit Manager(const ManagerOptions& options);
+  void WatchLoop(const std::stop_token& stop);
+  Status WatchOnce(const std::stop_token& stop);
+  void ReconcileLoop(const std::stop_token& stop);
+  void Reconcile(const std::string& key);
+  void EnqueueWithNeighbours(const resource::ResourceKey& key);
+
+  WorkQueue queue_;
+  TaskSet tasks_;
+  TaskSet runs_;
+  Context context_;
+
+  mutable std::mutex mutex_;
+  std::map<resource::ResourceKey, resource::Resource> seen_;  // as the watch has shown them
+
+  std::jthread watcher_;
+  std::jthread reconciler_;
+};
+
+}  // namespace millrace::controller

@@ -1,0 +1,25 @@
+// What a TrainingJob's controller sees before it decides.
+#pragma once
+
+#include <optional>
+
+#include "controller/context.h"
+#include "controller/plans.h"
+#include "controller/training_job/decide.h"
+#include "registry/registry.h"
+#include "resource/resource.h"
+#include "resource/spec.h"
+
+namespace millrace::controller::training_job {
+
+struct Observed {
+  resource::TrainingJobSpec spec;
+  std::optional<ModelState> model;                // once its inputs are there
+  std::optional<registry::ModelVersion> version;  // that the job's run made
+  Snapshot snapshot;
+};
+
+// Fails when a store does.
+Result<Observed> Observe(Context& context, const resource::Resource& resource);
+
+}  // namespace millrace::controller::training_job
