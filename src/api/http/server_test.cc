@@ -239,7 +239,7 @@ TEST_F(HttpServer, BadRequestsHaveTheirStatus) {
       {"two lengths", Head("POST /echo", "Content-Length: 4\r\nContent-Length: 5\r\n") + "12345", "400"},
       {"negative length", Head("POST /echo", "Content-Length: -1\r\n"), "400"},
       {"other coding", Head("POST /echo", "Transfer-Encoding: gzip\r\n") + "x", "501"},
-      {"coded chunks", Head("POST /echo", "Transfer-Encoding: chunked, chunked\r\n") + "0\r\n\r\n", "400"},
+      {"coded chunks", Head("POST /echo", "Transfer-Encoding: chunked, chunked\r\n") + "0\r\n\r\n", "501"},
       {"bad chunk", Head("POST /echo", "Transfer-Encoding: chunked\r\n") + "zz\r\n", "400"},
       {"space before colon", "GET /healthz HTTP/1.1\r\nHost : localhost\r\n\r\n", "400"},
       {"unknown method", Head("BREW /healthz"), "501"},

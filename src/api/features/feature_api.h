@@ -1,0 +1,43 @@
+// Features over HTTP: events in, features out.
+//
+//   POST …/namespaces/P/datasources/S/push       one event, a list, {"events": […]} or {"df": {…}}
+//        → {"accepted":2,"joined":0,"duplicates":0,"refused":[{"row":1,"reason":"…"}]}
+//   POST …/namespaces/P/featureviews/V/get       {"keys": {"customer_id": 1}, "time": "2018-07-25T00:00:00Z"}
+//   POST …/namespaces/P/featureservices/S/get    {"rows": [{"customer_id": 1, …}, …]}
+//        → {"names": [...], "types": [...], "rows": [{"values": [...], "statuses": ["PRESENT", …], "time":
+//        …}]}
+//
+// A push is answered when its events are on disk; a row that cannot be used is
+// counted, handed to on_dead_letters, and stops nothing else. int64 values that
+// a double does not hold exactly are JSON integers all the same; NaN and
+// infinities are the texts "NaN", "Infinity", "-Infinity". Thread safe.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "api/http/router.h"
+#include "feature/online_store.h"
+#include "resource/store.h"
+#include "source/dead_letter.h"
+#include "telemetry/metrics.h"
+
+namespace millrace::api {
+
+struct FeatureApiOptions {
+  resource::ResourceStore& store;  // these outlive the router
+  feature::OnlineStore& online;
+  telemetry::Metrics& metrics;
+  // The compiled plan of a FeatureService, as its controller last made it.
+  std::function<Result<feature::ServicePlanPtr>(const std::string& project, const std::string& service)>
+      service_plan;
+  // Keeps rows that could not be used; unset: they are only counted and answered.
+  std::function<Status(const std::string& project, const std::string& source,
+                       std::span<const source::DeadLetter> letters)>
+      on_dead_letters;
+};
+
+void AddFeatureRoutes(http::Router& router, FeatureApiOptions options);
+
+}  // namespace millrace::api
