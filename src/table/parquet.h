@@ -40,6 +40,9 @@ struct ParquetReadOptions {
 // The columns that Millrace can read, in the file's order. A column that it cannot is an error.
 Result<Schema> ReadParquetSchema(const std::string& path);
 
+// From the footer alone.
+Result<int64_t> CountParquetRows(const std::string& path);
+
 Result<Table> ReadParquet(const std::string& path, const ParquetReadOptions& options = {});
 
 // All rows, file after file. Files that disagree on a column are an error that

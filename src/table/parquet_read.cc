@@ -232,6 +232,11 @@ Result<Schema> ReadParquetSchema(const std::string& path) {
   return Schema(std::move(fields));
 }
 
+Result<int64_t> CountParquetRows(const std::string& path) {
+  MR_ASSIGN_OR_RETURN(const ParquetFile file, ParquetFile::Open(path));
+  return file.num_rows();
+}
+
 Result<Table> ReadParquet(const std::string& path, const ParquetReadOptions& options) {
   return ReadParquetFiles(std::span(&path, 1), options);
 }

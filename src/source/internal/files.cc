@@ -1,0 +1,195 @@
+#include "source/internal/files.h"
+
+#include <fstream>
+
+#include "base/file.h"
+#include "base/parallel.h"
+#include "source/internal/text_rows.h"
+#include "table/parquet.h"
+
+namespace millrace::source::internal {
+namespace {
+
+constexpr int kSampleRows = 10'000;
+constexpr size_t kSampleBytes = 8 << 20;
+constexpr uint64_t kMaxTextBytes = uint64_t{8} << 30;
+constexpr int64_t kReportEvery = 50'000;  // rows
+constexpr int64_t kMaxColumns = 10'000;
+
+// The first whole lines of a file.
+Result<std::string> ReadBeginning(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return NotFound("cannot open {}", path);
+  std::string bytes(kSampleBytes, '\0');
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<size_t>(file.gcount()));
+  if (bytes.size() < kSampleBytes) return bytes;
+  const size_t last = bytes.rfind('\n');
+  if (last != std::string::npos) bytes.resize(last + 1);
+  return bytes;
+}
+
+Status Sample(FileFormat format, const std::string& path, Guesses& guesses) {
+  MR_ASSIGN_OR_RETURN(const std::string bytes, ReadBeginning(path));
+  MR_ASSIGN_OR_RETURN(const auto rows, OpenRows(format, path, bytes));
+  if (format == FileFormat::kCsv) rows->Observe(guesses);  // a header alone has columns, too
+  for (int i = 0; i < kSampleRows && rows->Next(); ++i) rows->Observe(guesses);
+  if (guesses.names().size() > static_cast<size_t>(kMaxColumns)) {
+    return ResourceExhausted("{} has more than {} columns", path, kMaxColumns);
+  }
+  return Ok();
+}
+
+DataType TypeOfColumn(const std::string& name, DataType guessed, const FileReadOptions& options) {
+  for (const Field& field : options.declared) {
+    if (field.name == name) return field.type;
+  }
+  if (name == options.event_time && guessed == DataType::kString) return DataType::kTimestamp;
+  return guessed;
+}
+
+Result<Schema> InspectText(FileFormat format, std::span<const std::string> paths,
+                           const FileReadOptions& options) {
+  Guesses guesses;
+  for (const std::string& path : paths) MR_RETURN_IF_ERROR(Sample(format, path, guesses));
+  std::vector<Field> fields;
+  for (const std::string& name : guesses.names()) {
+    fields.push_back({name, TypeOfColumn(name, guesses.At(name).Type(), options)});
+  }
+  Schema schema(std::move(fields));
+  if (format == FileFormat::kJsonLines) {
+    // A declared field may be in none of the first rows.
+    std::vector<Field> all = schema.fields();
+    for (const Field& field : options.declared) {
+      if (!schema.Find(field.name)) all.push_back(field);
+    }
+    schema = Schema(std::move(all));
+  }
+  if (schema.size() == 0)
+    return DataLoss("{} and {} other files have no usable row", paths.front(), paths.size() - 1);
+  return schema;
+}
+
+// One file of text: good rows into columns, the others into dead letters.
+class TextFile {
+ public:
+  TextFile(const std::string& path, const Schema& schema, const FileReadOptions& options)
+      : path_(path), schema_(schema), options_(options) {
+    for (const Field& field : schema.fields()) builders_.emplace_back(field.type);
+  }
+
+  Result<RawRows> Read(FileFormat format) {
+    MR_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path_, kMaxTextBytes));
+    MR_ASSIGN_OR_RETURN(const auto rows, OpenRows(format, path_, bytes));
+    MR_RETURN_IF_ERROR(rows->Bind(schema_, options_.time_zone));
+    while (rows->Next()) {
+      ++number_;
+      MR_RETURN_IF_ERROR(ReadRow(*rows));
+      if (number_ % kReportEvery == 0) Report(*rows);
+    }
+    Report(*rows);
+    return Finish();
+  }
+
+ private:
+  Status ReadRow(const TextRows& rows) {
+    if (!rows.problem().empty()) {
+      Reject(rows, std::string(rows.problem()));
+      return Ok();
+    }
+    values_.clear();
+    for (size_t c = 0; c < schema_.size(); ++c) {
+      Result<Value> value = rows.Get(c);
+      if (!value.ok()) {
+        Reject(rows, fmt::format("column '{}': {}", schema_[c].name, value.status().message()));
+        return Ok();
+      }
+      values_.push_back(std::move(value).value());
+    }
+    for (size_t c = 0; c < schema_.size(); ++c) MR_RETURN_IF_ERROR(builders_[c].Append(values_[c]));
+    numbers_.push_back(number_);
+    return Ok();
+  }
+
+  void Reject(const TextRows& rows, std::string reason) {
+    dead_letters_.push_back({.file = path_,
+                             .row = number_,
+                             .reason = std::move(reason),
+                             .text = std::string(rows.text().substr(0, 5000))});
+  }
+
+  void Report(const TextRows& rows) {
+    if (options_.progress) options_.progress(number_ - reported_rows_, rows.position() - reported_bytes_);
+    reported_rows_ = number_;
+    reported_bytes_ = rows.position();
+  }
+
+  Result<RawRows> Finish() {
+    std::vector<Column> columns;
+    for (ColumnBuilder& builder : builders_) columns.push_back(std::move(builder).Finish());
+    RawRows raw;
+    MR_ASSIGN_OR_RETURN(raw.table, Table::Create(schema_, std::move(columns)));
+    if (dead_letters_.empty()) numbers_.clear();
+    raw.files.push_back({path_, static_cast<int64_t>(raw.table.num_rows()), std::move(numbers_)});
+    raw.dead_letters = std::move(dead_letters_);
+    return raw;
+  }
+
+  const std::string& path_;
+  const Schema& schema_;
+  const FileReadOptions& options_;
+  std::vector<ColumnBuilder> builders_;
+  std::vector<Value> values_;     // of the row being read
+  std::vector<int64_t> numbers_;  // of the good rows
+  std::vector<DeadLetter> dead_letters_;
+  int64_t number_ = 0;
+  int64_t reported_rows_ = 0;
+  int64_t reported_bytes_ = 0;
+};
+
+Result<RawRows> ReadText(FileFormat format, std::span<const std::string> paths,
+                         const FileReadOptions& options) {
+  MR_ASSIGN_OR_RETURN(const Schema schema, InspectText(format, paths, options));
+  std::vector<RawRows> parts(paths.size());
+  MR_RETURN_IF_ERROR(ParallelFor(options.threads, paths.size(), [&](size_t i) -> Status {
+    MR_ASSIGN_OR_RETURN(parts[i], TextFile(paths[i], schema, options).Read(format));
+    return Ok();
+  }));
+  RawRows whole;
+  std::vector<Table> tables;
+  for (RawRows& part : parts) {
+    tables.push_back(std::move(part.table));
+    whole.files.push_back(std::move(part.files.front()));
+    std::move(part.dead_letters.begin(), part.dead_letters.end(), std::back_inserter(whole.dead_letters));
+  }
+  MR_ASSIGN_OR_RETURN(whole.table, Table::Concatenate(tables));
+  return whole;
+}
+
+Result<RawRows> ReadParquetRows(std::span<const std::string> paths, const FileReadOptions& options) {
+  RawRows raw;
+  for (const std::string& path : paths) {
+    MR_ASSIGN_OR_RETURN(const int64_t rows, CountParquetRows(path));
+    raw.files.push_back({path, rows, {}});
+  }
+  MR_ASSIGN_OR_RETURN(raw.table, ReadParquetFiles(paths, {.time_zone = options.time_zone,
+                                                          .threads = options.threads,
+                                                          .progress = options.progress}));
+  return raw;
+}
+
+}  // namespace
+
+Result<Schema> InspectFiles(FileFormat format, std::span<const std::string> paths,
+                            const FileReadOptions& options) {
+  if (format == FileFormat::kParquet) return ReadParquetSchema(paths.front());
+  return InspectText(format, paths, options);
+}
+
+Result<RawRows> ReadFiles(FileFormat format, std::span<const std::string> paths,
+                          const FileReadOptions& options) {
+  if (format == FileFormat::kParquet) return ReadParquetRows(paths, options);
+  return ReadText(format, paths, options);
+}
+
+}  // namespace millrace::source::internal

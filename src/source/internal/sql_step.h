@@ -1,0 +1,25 @@
+// The optional SQL step of a source: one SELECT over a table named `files`, in a
+// DuckDB of its own, in memory, that can reach no file, no network and no
+// extension. Private to src/source.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/status.h"
+#include "base/time_zone.h"
+#include "table/table.h"
+
+namespace millrace::source::internal {
+
+struct SqlOptions {
+  TimeZone time_zone;        // of the session, and of timestamps without a zone in the result
+  int threads = 0;           // 0: one a core
+  int64_t memory_limit = 0;  // bytes; 0: DuckDB's own, 80% of the machine's
+};
+
+// InvalidArgument with DuckDB's words when the statement is none or fails. Types
+// of the result as of a Parquet file; a decimal becomes the nearest double.
+Result<Table> RunSql(const std::string& sql, const Table& files, const SqlOptions& options);
+
+}  // namespace millrace::source::internal
