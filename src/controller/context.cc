@@ -24,7 +24,8 @@ std::string Layout::Package(const std::string& project, const std::string& model
 
 std::string Layout::Run(const std::string& run) const { return fmt::format("{}/runs/{}", data_dir_, run); }
 
-Result<std::vector<resource::Resource>> ListOf(Context& context, const std::string& kind, const std::string& project) {
+Result<std::vector<resource::Resource>> ListOf(Context& context, const std::string& kind,
+                                               const std::string& project) {
   resource::ListOptions options;
   options.kind = kind;
   options.project = project;

@@ -61,7 +61,8 @@ struct Context {
 };
 
 // Resources of a kind ("" for all) in a project.
-Result<std::vector<resource::Resource>> ListOf(Context& context, const std::string& kind, const std::string& project);
+Result<std::vector<resource::Resource>> ListOf(Context& context, const std::string& kind,
+                                               const std::string& project);
 
 // Who the controllers are in the audit log and in the registry.
 inline constexpr std::string_view kActor = "system:controller";

@@ -111,8 +111,7 @@ Result<ModelState> CompileModel(Context& context, const std::string& project, co
 std::vector<feature::ViewPlanPtr> ViewsOver(Context& context, const std::string& project,
                                             const SourceState& source) {
   std::vector<feature::ViewPlanPtr> views;
-  const Result<std::vector<resource::Resource>> all =
-      ListOf(context, "FeatureView", project);
+  const Result<std::vector<resource::Resource>> all = ListOf(context, "FeatureView", project);
   if (!all.ok()) return views;
   for (const Resource& resource : *all) {
     const auto spec = resource::DecodeSpec<resource::FeatureViewSpec>(resource);

@@ -2,6 +2,7 @@
 
 #include "base/sha256.h"
 #include "controller/key.h"
+#include "controller/serving_plans.h"
 #include "resource/decode.h"
 #include "source/source.h"
 
@@ -66,7 +67,8 @@ Observed Observe(Context& context, const resource::Resource& resource) {
     observed.snapshot.pushed = WaitingEvents(context, OnlineKey(key), commit.through);
     observed.snapshot.since_append = context.stores.clock.Now() - observed.state->snapshot.time;
   }
-  observed.views = ViewsOver(context, key.project, *observed.state);
+  observed.views =
+      WithServedViews(context, key.project, key.name, ViewsOver(context, key.project, *observed.state));
   observed.online.wanted = Marker(commit, observed.views, context.as_of);
   observed.online.held = context.stores.online.Marker(OnlineKey(key)).value_or("");
   observed.online.task = context.tasks.Find(LoadTaskKey(key));

@@ -11,8 +11,7 @@ namespace {
 // model, for events of its first view's source. "" when nothing tells.
 std::string SourceOf(Context& context, const resource::ResourceKey& key,
                      const resource::FeatureServiceSpec& spec) {
-  const Result<std::vector<resource::Resource>> models =
-      ListOf(context, "Model", key.project);
+  const Result<std::vector<resource::Resource>> models = ListOf(context, "Model", key.project);
   if (models.ok()) {
     for (const resource::Resource& model : *models) {
       if (model.spec.value("input", "") == key.name) return model.spec.value("examples", "");

@@ -9,8 +9,7 @@ Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
   MR_ASSIGN_OR_RETURN(const auto spec, resource::DecodeSpec<resource::ProjectSpec>(resource));
   Decision decision = Decide(spec.grants);
   context.stores.access.SetProjectGrants(resource.metadata.name, std::move(decision.grants));
-  MR_ASSIGN_OR_RETURN(const std::vector<resource::Resource> all,
-                      ListOf(context, "", resource.metadata.name));
+  MR_ASSIGN_OR_RETURN(const std::vector<resource::Resource> all, ListOf(context, "", resource.metadata.name));
   MR_RETURN_IF_ERROR(WriteStatus(context, resource, {{"resources", all.size()}}, decision.ready));
   return Micros(0);
 }
