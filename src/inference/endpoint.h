@@ -102,7 +102,6 @@ class ServingVersion {
   Status BindLearning(const EndpointOptions& options);
   Status Warm() const;
   void MakeMetrics(const EndpointOptions& options);
-  Result<Scores> Predict(std::vector<float> rows, size_t n) const;
 
   LoadedModelPtr model_;
   std::optional<feature::Scorer> scorer_;

@@ -31,7 +31,8 @@ class LoadedModel {
   static Result<LoadedModelPtr> Load(std::string model_name, int64_t version, registry::ModelPackage package);
   // From parts that are already in memory; `plan` may be null.
   static Result<LoadedModelPtr> Create(std::string model_name, int64_t version, TreeModel trees,
-                                       feature::ServicePlanPtr plan, registry::Signature signature);
+                                       feature::ServicePlanPtr plan, registry::Signature signature,
+                                       std::string digest = "");
 
   const std::string& model_name() const { return model_name_; }
   int64_t version() const { return version_; }
@@ -50,6 +51,7 @@ class LoadedModel {
  private:
   LoadedModel(std::string model_name, int64_t version, TreeModel trees);
   Status Check() const;
+  void NameTensors();
 
   std::string model_name_;
   int64_t version_ = 0;
