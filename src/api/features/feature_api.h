@@ -1,9 +1,10 @@
 // Features over HTTP: events in, features out.
 //
 //   POST …/namespaces/P/datasources/S/push       one event, a list, {"events": […]} or {"df": {…}}
-//        → {"accepted":2,"joined":0,"duplicates":0,"refused":[{"row":1,"reason":"…"}]}
-//   POST …/namespaces/P/featureviews/V/get       {"keys": {"customer_id": 1}, "time": "2018-07-25T00:00:00Z"}
-//   POST …/namespaces/P/featureservices/S/get    {"rows": [{"customer_id": 1, …}, …]}
+//        → {"accepted": 2, "joined": 0, "duplicates": 0, "refused": 1, "reasons": [{"row": 1, "reason": "…",
+//        "event": "…"}]}
+//   POST …/namespaces/P/featureviews/V/get       {"keys": {"customer_id": 1} or a list, "time":
+//   "2018-07-25T00:00:00Z"} POST …/namespaces/P/featureservices/S/get    {"rows": [{"customer_id": 1, …}, …]}
 //        → {"names": [...], "types": [...], "rows": [{"values": [...], "statuses": ["PRESENT", …], "time":
 //        …}]}
 //
