@@ -23,9 +23,9 @@ namespace millrace::resource {
 class SqliteStore : public ResourceStore {
  public:
   struct Options {
-    std::string path;              // ":memory:" for tests
+    std::string path = {};         // ":memory:" for tests
     const Clock* clock = nullptr;  // null: the machine's; else it outlives the store
-    Auditor auditor;               // null: nothing is asked
+    Auditor auditor = {};          // null: nothing is asked
     size_t history = 10'000;       // events kept for watches that resume
     size_t max_bytes = 1 << 20;    // of one resource's JSON
   };

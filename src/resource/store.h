@@ -34,11 +34,11 @@
 namespace millrace::resource {
 
 struct ListOptions {
-  std::string kind;            // "" for all
-  std::string project;         // "" for all
-  std::string label_selector;  // "" for all
-  size_t limit = 0;            // 0: no limit
-  std::string continue_token;  // of the page before
+  std::string kind = {};            // "" for all
+  std::string project = {};         // "" for all
+  std::string label_selector = {};  // "" for all
+  size_t limit = 0;                 // 0: no limit
+  std::string continue_token = {};  // of the page before
 };
 
 struct ResourceList {
@@ -48,12 +48,12 @@ struct ResourceList {
 };
 
 struct WatchOptions {
-  std::string kind;
-  std::string project;
-  std::string label_selector;
-  std::string name;  // only this one; "" for all
+  std::string kind = {};
+  std::string project = {};
+  std::string label_selector = {};
+  std::string name = {};  // only this one; "" for all
   // Events after this version. "" or "0": first an ADDED for each that exists.
-  std::string resource_version;
+  std::string resource_version = {};
 };
 
 // Sees, inside the transaction and before anything is written, all resources as
@@ -70,8 +70,8 @@ struct WriteOptions {
 };
 
 struct DeleteOptions {
-  std::string resource_version;  // only if it still is at this one
-  std::string uid;               // only if it still is this one
+  std::string resource_version = {};  // only if it still is at this one
+  std::string uid = {};               // only if it still is this one
 };
 
 enum class Verb : uint8_t { kCreate, kUpdate, kUpdateStatus, kDelete };

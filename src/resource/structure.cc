@@ -22,6 +22,62 @@ std::string Shorten(std::string_view text) {
   return std::string(text.substr(0, end)) + "…";
 }
 
+std::string ObjectExpectation(const Field& field) {
+  std::vector<std::string> names;
+  for (const Field& child : field.fields) names.push_back(child.name);
+  return names.empty() ? "an object: {}" : "an object with " + Join(names, ", ");
+}
+
+// What the field takes, for "expected …".
+std::string Expectation(const Field& field) {
+  switch (field.type) {
+    case FieldType::kString:
+      return "a text";
+    case FieldType::kInt64:
+      return "an integer";
+    case FieldType::kDouble:
+      return "a number";
+    case FieldType::kBool:
+      return "true or false";
+    case FieldType::kDuration:
+      return "a length of time such as 90s, 15m, 6h, 7d or 1d12h";
+    case FieldType::kTimestamp:
+      return "a time such as 2018-07-25T13:30:00Z";
+    case FieldType::kQuantity:
+      return "a quantity of bytes such as 512Mi or 2Gi";
+    case FieldType::kExpression:
+      return "an expression";
+    case FieldType::kIdentifier:
+      return "an identifier";
+    case FieldType::kColumn:
+      return "the name of a column";
+    case FieldType::kDnsLabel:
+      return "a name";
+    case FieldType::kReference:
+      return "the name of a " + field.reference;
+    case FieldType::kModelReference:
+      return "a model's version such as fraud@champion, fraud:3 or fraud";
+    case FieldType::kPath:
+      return "a path";
+    case FieldType::kTimeZone:
+      return "a time zone such as Europe/Zurich";
+    case FieldType::kScalar:
+      return "a single value (text, number, boolean)";
+    case FieldType::kScalars:
+      return "a single value (text, number, boolean) or a list of them";
+    case FieldType::kObject:
+      return ObjectExpectation(field);
+    case FieldType::kList:
+      return field.fields[0].type == FieldType::kObject ? "a list" : "a list such as [a, b]";
+    case FieldType::kMap:
+      return "an object of names and values";
+    case FieldType::kEnum:
+    case FieldType::kAny:
+      return field.TypeText();
+  }
+  return "";
+}
+
 std::string NumberText(double number) { return fmt::format("{}", number); }
 
 bool IsScalars(const Json& value) {
@@ -46,8 +102,8 @@ class Checker {
     return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
   }
 
-  void Expected(const std::string& path, std::string_view what, const Json& value) {
-    Report(path, fmt::format("expected {}, not {}", what, DescribeValue(value)));
+  void Expected(const std::string& path, const Field& field, const Json& value) {
+    Report(path, fmt::format("expected {}, not {}", Expectation(field), DescribeValue(value)));
   }
 
   void CheckObject(const Field& field, const Json& value, const std::string& path);
@@ -71,7 +127,7 @@ class Checker {
 void Checker::Check(const Field& field, const Json& value, const std::string& path) {
   if (value.is_null() && field.type != FieldType::kScalar && field.type != FieldType::kScalars &&
       field.type != FieldType::kAny) {
-    return Report(path, fmt::format("is empty; expected {}{}", field.TypeText(),
+    return Report(path, fmt::format("is empty; expected {}{}", Expectation(field),
                                     field.required ? "" : ", or leave the field out"));
   }
   switch (field.type) {
@@ -84,14 +140,13 @@ void Checker::Check(const Field& field, const Json& value, const std::string& pa
     case FieldType::kAny:
       return;
     case FieldType::kScalar:
-      if (value.is_structured()) Expected(path, "a single value (text, number, boolean)", value);
+      if (value.is_structured()) Expected(path, field, value);
       return;
     case FieldType::kScalars:
-      if (!IsScalars(value))
-        Expected(path, "a single value (text, number, boolean) or a list of them", value);
+      if (!IsScalars(value)) Expected(path, field, value);
       return;
     case FieldType::kBool:
-      if (!value.is_boolean()) Expected(path, "true or false", value);
+      if (!value.is_boolean()) Expected(path, field, value);
       return;
     case FieldType::kInt64:
     case FieldType::kDouble:
@@ -106,12 +161,7 @@ void Checker::Check(const Field& field, const Json& value, const std::string& pa
 }
 
 void Checker::CheckObject(const Field& field, const Json& value, const std::string& path) {
-  if (!value.is_object()) {
-    std::vector<std::string> names;
-    for (const Field& child : field.fields) names.push_back(child.name);
-    return Expected(path, names.empty() ? "an object: {}" : "an object with " + millrace::Join(names, ", "),
-                    value);
-  }
+  if (!value.is_object()) return Expected(path, field, value);
   std::vector<std::string> names;
   for (const Field& child : field.fields) names.push_back(child.name);
   std::set<std::string> suggested;
@@ -137,7 +187,7 @@ void Checker::CheckObject(const Field& field, const Json& value, const std::stri
   for (const Field& child : field.fields) {
     // A misspelt name was reported already; that the right one is missing says nothing new.
     if (!child.required || value.contains(child.name) || suggested.contains(child.name)) continue;
-    Report(Join(path, child.name), fmt::format("is missing; expected {}", child.TypeText()));
+    Report(Join(path, child.name), fmt::format("is missing; expected {}", Expectation(child)));
   }
   CheckGroups(field, value, path, unknown);
 }
@@ -167,10 +217,7 @@ void Checker::CheckGroups(const Field& field, const Json& value, const std::stri
 }
 
 void Checker::CheckList(const Field& field, const Json& value, const std::string& path) {
-  if (!value.is_array()) {
-    const std::string what = field.fields[0].type == FieldType::kObject ? "a list" : "a " + field.TypeText();
-    return Expected(path, what + (value.is_structured() ? "" : " such as [a, b]"), value);
-  }
+  if (!value.is_array()) return Expected(path, field, value);
   if (value.size() < field.min_items) {
     Report(path,
            fmt::format("needs at least {} {}", field.min_items, field.min_items == 1 ? "entry" : "entries"));
@@ -182,7 +229,7 @@ void Checker::CheckList(const Field& field, const Json& value, const std::string
 }
 
 void Checker::CheckMap(const Field& field, const Json& value, const std::string& path) {
-  if (!value.is_object()) return Expected(path, "an object of names and values", value);
+  if (!value.is_object()) return Expected(path, field, value);
   if (value.size() > field.max_items) {
     return Report(path, fmt::format("has {} entries; at most {} are allowed", value.size(), field.max_items));
   }
@@ -211,10 +258,10 @@ void Checker::CheckNumber(const Field& field, const Json& value, const std::stri
   if (field.type == FieldType::kInt64) {
     const bool fits = value.is_number_integer() &&
                       !(value.is_number_unsigned() && value.get<uint64_t>() > uint64_t{INT64_MAX});
-    if (!fits) return Expected(path, "an integer", value);
+    if (!fits) return Expected(path, field, value);
     return CheckBounds(field, static_cast<double>(value.get<int64_t>()), path, "");
   }
-  if (!value.is_number() || !std::isfinite(value.get<double>())) return Expected(path, "a number", value);
+  if (!value.is_number() || !std::isfinite(value.get<double>())) return Expected(path, field, value);
   CheckBounds(field, value.get<double>(), path, "");
 }
 
@@ -225,7 +272,7 @@ void Checker::CheckDuration(const Field& field, const Json& value, const std::st
     if (!parsed.ok()) return Report(path, parsed.status().message());
     length = *parsed;
   } else if (value != 0) {
-    return Expected(path, "a length of time such as 90s, 15m, 6h, 7d or 1d12h", value);
+    return Expected(path, field, value);
   }
   CheckBounds(field, static_cast<double>(length.count()) / 1e6, path, "s");
 }
@@ -240,7 +287,7 @@ void Checker::CheckQuantity(const Field& field, const Json& value, const std::st
              !(value.is_number_unsigned() && value.get<uint64_t>() > uint64_t{INT64_MAX})) {
     bytes = value.get<int64_t>();
   } else {
-    return Expected(path, "a quantity of bytes such as 512Mi or 2Gi", value);
+    return Expected(path, field, value);
   }
   CheckBounds(field, static_cast<double>(bytes), path, "");
 }
@@ -248,7 +295,7 @@ void Checker::CheckQuantity(const Field& field, const Json& value, const std::st
 void Checker::CheckText(const Field& field, const Json& value, const std::string& path) {
   if (!value.is_string()) {
     const std::string hint = value.is_primitive() ? "; write it in quotes" : "";
-    return Report(path, fmt::format("expected {}, not {}{}", field.TypeText(), DescribeValue(value), hint));
+    return Report(path, fmt::format("expected {}, not {}{}", Expectation(field), DescribeValue(value), hint));
   }
   const std::string& text = value.get_ref<const std::string&>();
   if (text.size() > field.max_length) {
@@ -292,7 +339,7 @@ std::string Checker::TextProblem(const Field& field, const std::string& text) {
     case FieldType::kColumn:
     case FieldType::kPath:
       if (!text.empty() && !control) return "";
-      return text.empty() ? "is empty; expected " + field.TypeText() : "holds a line break or a NUL byte";
+      return text.empty() ? "is empty; expected " + Expectation(field) : "holds a line break or a NUL byte";
     default:
       return text.find('\0') == std::string::npos ? "" : "holds a NUL byte";
   }

@@ -33,6 +33,14 @@ Diagnostics Validate(std::span<const Document> documents, std::span<const Resour
   return found;
 }
 
+Diagnostics Validate(const YamlSet& set, std::span<const Resource> existing) {
+  if (set.diagnostics.empty()) return Validate(std::span<const Document>(set.documents), existing);
+  Diagnostics found = set.diagnostics;
+  for (const Document& document : set.documents) found.Append(CheckStructure(document));
+  found.Sort();
+  return found;
+}
+
 Diagnostics ValidateSpec(std::string_view kind, const Json& spec) {
   const Document document = FromJson(Json{{"kind", std::string(kind)}, {"spec", spec}});
   const Kind* known = FindKind(kind);

@@ -25,6 +25,11 @@ namespace millrace::resource {
 // Sorted by place.
 Diagnostics Validate(std::span<const Document> documents, std::span<const Resource> existing);
 
+// What could not be read and what is wrong with the rest. Where something could
+// not be read, only each document by itself is checked: what it refers to may
+// stand in the part that is missing.
+Diagnostics Validate(const YamlSet& set, std::span<const Resource> existing);
+
 // A spec alone, against its kind's description: types, bounds, unknown fields.
 Diagnostics ValidateSpec(std::string_view kind, const Json& spec);
 

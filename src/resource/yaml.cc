@@ -8,6 +8,7 @@
 #include <sstream>
 #include <utility>
 
+#include "resource/structure.h"
 #include "resource/yaml_scalar.h"
 
 namespace millrace::resource {
@@ -33,7 +34,16 @@ class Builder : public YAML::EventHandler {
     document_->file = file_;
     frames_.clear();
   }
-  void OnDocumentEnd() override {}
+  void OnDocumentEnd() override { Flush(document_ ? DocumentLabel(document_->value) : ""); }
+  // Hands over what was found; which resource it is about is known at the document's end.
+  void Flush(const std::string& label) {
+    for (Diagnostic& diagnostic : found_) {
+      diagnostic.resource = label;
+      diagnostics_.Add(std::move(diagnostic));
+    }
+    found_.clear();
+  }
+
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { Add(mark, Json()); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     throw Abort{mark, "aliases (*name) are not allowed here; write the value out"};
@@ -80,6 +90,7 @@ class Builder : public YAML::EventHandler {
   const std::string& file_;
   const YamlLimits& limits_;
   Diagnostics& diagnostics_;
+  std::vector<Diagnostic> found_;
   std::optional<Document> document_;
   std::vector<Frame> frames_;
   size_t nodes_ = 0;
@@ -101,7 +112,7 @@ void Builder::SetKey(const YAML::Mark& mark, const std::string& key) {
   frame.duplicate = frame.value.contains(key);
   if (frame.duplicate) {
     const SourceMark first = document_->marks.at(path);
-    diagnostics_.Add({Place(mark), "", path,
+    found_.push_back({Place(mark), "", path,
                       fmt::format("the key '{}' stands twice; it is already on line {}", key, first.line)});
     return;
   }
@@ -192,8 +203,10 @@ SourceMark Document::At(std::string_view path) const {
 
 YamlSet ParseYaml(std::string_view text, const std::string& file, const YamlLimits& limits) {
   YamlSet set;
+  Builder builder(file, limits, set.diagnostics);
   const auto fail = [&](int line, int column, std::string message) {
     set.documents.clear();
+    builder.Flush("");
     set.diagnostics.Add({{file, line, column}, "", "", std::move(message)});
   };
   if (text.size() > limits.bytes) {
@@ -204,7 +217,6 @@ YamlSet ParseYaml(std::string_view text, const std::string& file, const YamlLimi
     fail(bad->line, bad->column, "a byte that is not UTF-8 text, or a control character");
     return set;
   }
-  Builder builder(file, limits, set.diagnostics);
   try {
     ParseDocuments(text, builder, set);
   } catch (const Abort& abort) {

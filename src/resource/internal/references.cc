@@ -40,6 +40,7 @@ void CheckReference(Universe& universe, const Item& item, const FoundReference& 
   const ResourceKey& key = reference.key;
   if (key.kind == "Project" && key.name == kDefaultProject) return;  // is always there
   const Item* target = universe.Find(key.kind, key.project, key.name);
+  if (target == nullptr && !universe.complete()) return;  // it may be the document that has no name
   if (target == nullptr) {
     const std::string nearest = Nearest(key.name, universe.Names(key.kind, key.project));
     const std::string where = key.project.empty() ? "" : fmt::format(" in project {}", key.project);

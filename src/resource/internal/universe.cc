@@ -33,7 +33,10 @@ void Universe::AddDocument(const Document& document) {
   const Diagnostics wrong = CheckStructure(document);
   diagnostics_.Append(wrong);
   const std::optional<ResourceKey> key = KeyOf(document.value);
-  if (!key) return;
+  if (!key) {
+    complete_ = false;
+    return;
+  }
   Item item;
   item.resource.kind = key->kind;
   item.resource.metadata.name = key->name;

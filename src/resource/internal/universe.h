@@ -35,6 +35,9 @@ class Universe {
   // Names of that kind in the project, for suggestions.
   std::vector<std::string> Names(const std::string& kind, const std::string& project) const;
 
+  // Every document has a kind and a name: what is not in the universe does not exist.
+  bool complete() const { return complete_; }
+
   void Report(const Item& item, const std::string& field, std::string message);
   const Diagnostics& diagnostics() const { return diagnostics_; }
   Diagnostics TakeDiagnostics() { return std::move(diagnostics_); }
@@ -65,6 +68,7 @@ class Universe {
 
   std::map<ResourceKey, Item> items_;
   Diagnostics diagnostics_;
+  bool complete_ = true;
 };
 
 // A field that names another resource.
