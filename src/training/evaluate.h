@@ -52,6 +52,7 @@ struct TestRows {
   std::vector<uint8_t> labels;
   std::vector<int64_t> times;
   std::map<std::string, std::vector<int64_t>> entities;  // by the metric's `per`: dense numbers
+  EventTime start;                                       // of the test range: periods are counted from here
   int64_t positives = 0;
   int64_t left_out = 0;  // rows of already-known entities
 };

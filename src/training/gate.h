@@ -51,7 +51,7 @@ struct GateVerdict {
   std::string gate;
   bool passed = false;
   bool no_champion = false;  // it passed for want of one
-  // "average_precision is 0.637, at least 0.6: passed", "failed: … is 0.512, which is less than 0.6".
+  // "passed: average_precision is 0.637, at least 0.6", "failed: average_precision is 0.512, less than 0.6".
   std::string sentence;
 };
 

@@ -43,14 +43,14 @@ Result<double> RecallAtK(std::span<const double> scores, std::span<const uint8_t
 
 // Precision at k per entity and period ("card precision@100" of the Fraud Detection
 // Handbook, section "Precision top-k metrics"; Le Borgne et al. 2022). Rows are cut
-// into periods of `every`, aligned to 1970-01-01 UTC. In each period an entity has
+// into periods of `every`, counted from `origin`. In each period an entity has
 // the highest score and the highest label of its rows; the k highest entities are
 // inspected; the share of them (of k) that is positive is the period's precision. An
 // entity found positive is blocked: its rows in later periods are left out. The
 // result is the mean over the periods that have rows. Ties at the k-th score go to
 // the smaller entity number.
 //
-// `entities` are dense numbers of the rows' entities (DenseEntities).
+// `entities` are numbers of the rows' entities, `times` event times in microseconds.
 struct PrecisionByPeriod {
   double mean = 0;
   std::vector<double> precision;   // of each period that has rows, in order
@@ -60,7 +60,8 @@ struct PrecisionByPeriod {
 Result<PrecisionByPeriod> PrecisionAtKPerEntity(std::span<const double> scores,
                                                 std::span<const uint8_t> labels,
                                                 std::span<const int64_t> entities,
-                                                std::span<const int64_t> times, int64_t k, Micros every);
+                                                std::span<const int64_t> times, int64_t k, Micros every,
+                                                EventTime origin);
 
 // What a metric is called in results, gates and the registry: "auc_roc",
 // "precision_at_100" (with or without `per`).

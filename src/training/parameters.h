@@ -36,10 +36,10 @@ struct XgboostParameters {
 Result<XgboostParameters> ParseXgboostParameters(const Json& parameters, int64_t seed, int threads);
 
 struct ParameterDescription {
-  std::string_view name;
-  std::string_view type;    // "integer", "number", "string", "boolean", "one of …"
-  std::string_view bounds;  // "(0, 1]", "" for none
-  std::string_view meaning;
+  std::string name;
+  std::string type;    // "integer", "number", "boolean", "one of", …
+  std::string bounds;  // "(0, 1]", or the choices; "" for none
+  std::string meaning;
 };
 // Every known name, sorted: for `explain` and the reference.
 std::vector<ParameterDescription> DescribeXgboostParameters();

@@ -258,6 +258,7 @@ Process::Process(std::unique_ptr<Watch> watch) : watch_(std::move(watch)) {}
 Process::~Process() = default;
 int Process::pid() const { return watch_->pid(); }
 void Process::Cancel() { watch_->Request(Watch::kCancel); }
+void Process::Kill() { watch_->Request(Watch::kKill); }
 std::optional<Exit> Process::Wait(steady_clock::time_point deadline) { return watch_->Wait(deadline); }
 std::optional<Exit> Process::Poll() const { return watch_->Poll(); }
 int64_t Process::memory() const { return watch_->memory(); }

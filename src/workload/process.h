@@ -100,6 +100,8 @@ class Process {
   // Asks it to end: SIGTERM now, SIGKILL after the grace. Returns at once; later
   // calls do nothing.
   void Cancel();
+  // SIGKILL at once; the cause is kCancelled.
+  void Kill();
 
   // The end, once it is there or the deadline has passed (then empty).
   std::optional<Exit> Wait(std::chrono::steady_clock::time_point deadline);

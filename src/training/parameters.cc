@@ -1,0 +1,409 @@
+#include "training/parameters.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
+#include <span>
+
+#include "base/json.h"
+#include "base/text.h"
+
+namespace millrace::training {
+namespace {
+
+enum class Kind { kInteger, kNumber, kBoolean, kChoice, kConstraints, kMetrics };
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct Rule {
+  std::string_view name;
+  Kind kind;
+  double low = -kInfinity;  // of integers and numbers, inclusive …
+  double high = kInfinity;
+  bool open_low = false;          // … unless this is set
+  std::string_view choices = "";  // of kChoice, separated by spaces
+  std::string_view alias_of = "";
+  std::string_view meaning = "";
+};
+
+constexpr double kMaxCount = 1e6;
+
+// Sorted by name. Bounds are those that XGBoost 3.2 declares (src/tree/param.h, src/gbm/gbtree_model.h and so
+// on).
+constexpr std::array kRules{
+    Rule{.name = "alpha", .kind = Kind::kNumber, .low = 0, .meaning = "L1 regularization of leaf weights"},
+    Rule{.name = "base_score",
+         .kind = Kind::kNumber,
+         .low = 0,
+         .high = 1,
+         .open_low = true,
+         .meaning = "the prediction before the first tree; estimated from the labels when unset"},
+    Rule{.name = "booster", .kind = Kind::kChoice, .choices = "gbtree dart", .meaning = "which booster"},
+    Rule{.name = "colsample_bylevel",
+         .kind = Kind::kNumber,
+         .low = 0,
+         .high = 1,
+         .open_low = true,
+         .meaning = "share of columns for each level"},
+    Rule{.name = "colsample_bynode",
+         .kind = Kind::kNumber,
+         .low = 0,
+         .high = 1,
+         .open_low = true,
+         .meaning = "share of columns for each split"},
+    Rule{.name = "colsample_bytree",
+         .kind = Kind::kNumber,
+         .low = 0,
+         .high = 1,
+         .open_low = true,
+         .meaning = "share of columns for each tree"},
+    Rule{.name = "device", .kind = Kind::kChoice, .choices = "cpu", .meaning = "where to train"},
+    Rule{.name = "early_stopping_rounds",
+         .kind = Kind::kInteger,
+         .low = 0,
+         .high = kMaxCount,
+         .meaning =
+             "stop when the last eval_metric of the validation rows has not improved for so many rounds"},
+    Rule{.name = "eta", .kind = Kind::kNumber, .low = 0, .high = 1, .meaning = "learning rate"},
+    Rule{.name = "eval_metric",
+         .kind = Kind::kMetrics,
+         .choices = "logloss auc aucpr error rmse mae",
+         .meaning = "a metric or a list of them, computed each round"},
+    Rule{.name = "gamma", .kind = Kind::kNumber, .low = 0, .meaning = "least loss reduction of a split"},
+    Rule{.name = "grow_policy",
+         .kind = Kind::kChoice,
+         .choices = "depthwise lossguide",
+         .meaning = "which node to split next"},
+    Rule{.name = "interaction_constraints",
+         .kind = Kind::kConstraints,
+         .meaning = "groups of features, by number, that may interact"},
+    Rule{.name = "lambda", .kind = Kind::kNumber, .low = 0, .meaning = "L2 regularization of leaf weights"},
+    Rule{.name = "learning_rate", .kind = Kind::kNumber, .low = 0, .high = 1, .alias_of = "eta"},
+    Rule{.name = "max_bin",
+         .kind = Kind::kInteger,
+         .low = 2,
+         .high = 1 << 20,
+         .meaning = "bins of a feature's histogram"},
+    Rule{.name = "max_cached_hist_node",
+         .kind = Kind::kInteger,
+         .low = 1,
+         .high = kMaxCount,
+         .meaning = "nodes whose histograms are kept"},
+    Rule{.name = "max_delta_step",
+         .kind = Kind::kNumber,
+         .low = 0,
+         .meaning = "most that a leaf's weight may be"},
+    Rule{.name = "max_depth",
+         .kind = Kind::kInteger,
+         .low = 0,
+         .high = 64,
+         .meaning = "depth of a tree; 0 is no limit"},
+    Rule{.name = "max_leaves",
+         .kind = Kind::kInteger,
+         .low = 0,
+         .high = kMaxCount,
+         .meaning = "leaves of a tree; 0 is no limit"},
+    Rule{.name = "min_child_weight",
+         .kind = Kind::kNumber,
+         .low = 0,
+         .meaning = "least sum of hessians in a child"},
+    Rule{.name = "min_split_loss", .kind = Kind::kNumber, .low = 0, .alias_of = "gamma"},
+    Rule{
+        .name = "monotone_constraints", .kind = Kind::kConstraints, .meaning = "-1, 0 or 1 for each feature"},
+    Rule{.name = "normalize_type",
+         .kind = Kind::kChoice,
+         .choices = "tree forest",
+         .meaning = "dart: weights of dropped trees"},
+    Rule{.name = "nthread", .kind = Kind::kInteger, .low = 1, .high = 1024, .meaning = "threads"},
+    Rule{.name = "num_boost_round",
+         .kind = Kind::kInteger,
+         .low = 1,
+         .high = kMaxCount,
+         .meaning = "rounds of boosting"},
+    Rule{.name = "num_parallel_tree",
+         .kind = Kind::kInteger,
+         .low = 1,
+         .high = 10'000,
+         .meaning = "trees of each round"},
+    Rule{.name = "objective",
+         .kind = Kind::kChoice,
+         .choices = "binary:logistic reg:logistic",
+         .meaning = "what is learned: a probability"},
+    Rule{.name = "one_drop", .kind = Kind::kBoolean, .meaning = "dart: always drop at least one tree"},
+    Rule{.name = "random_state", .kind = Kind::kInteger, .low = 0, .high = 2147483647, .alias_of = "seed"},
+    Rule{.name = "rate_drop",
+         .kind = Kind::kNumber,
+         .low = 0,
+         .high = 1,
+         .meaning = "dart: share of trees dropped"},
+    Rule{.name = "refresh_leaf",
+         .kind = Kind::kBoolean,
+         .meaning = "whether the refresh updater updates leaves"},
+    Rule{.name = "reg_alpha", .kind = Kind::kNumber, .low = 0, .alias_of = "alpha"},
+    Rule{.name = "reg_lambda", .kind = Kind::kNumber, .low = 0, .alias_of = "lambda"},
+    Rule{.name = "sample_type",
+         .kind = Kind::kChoice,
+         .choices = "uniform weighted",
+         .meaning = "dart: how trees to drop are chosen"},
+    Rule{.name = "sampling_method",
+         .kind = Kind::kChoice,
+         .choices = "uniform",
+         .meaning = "how rows are sampled"},
+    Rule{.name = "scale_pos_weight",
+         .kind = Kind::kNumber,
+         .low = 0,
+         .open_low = true,
+         .meaning = "weight of positive rows"},
+    Rule{.name = "seed",
+         .kind = Kind::kInteger,
+         .low = 0,
+         .high = 2147483647,
+         .meaning = "of all that is random"},
+    Rule{.name = "seed_per_iteration", .kind = Kind::kBoolean, .meaning = "seed by the number of the round"},
+    Rule{.name = "skip_drop",
+         .kind = Kind::kNumber,
+         .low = 0,
+         .high = 1,
+         .meaning = "dart: chance of a round without dropping"},
+    Rule{.name = "subsample",
+         .kind = Kind::kNumber,
+         .low = 0,
+         .high = 1,
+         .open_low = true,
+         .meaning = "share of rows for each tree"},
+    Rule{.name = "tree_method",
+         .kind = Kind::kChoice,
+         .choices = "auto exact approx hist",
+         .meaning = "how splits are found"},
+    Rule{.name = "validate_parameters",
+         .kind = Kind::kBoolean,
+         .meaning = "whether XGBoost checks names, too"},
+    Rule{
+        .name = "verbosity", .kind = Kind::kInteger, .low = 0, .high = 3, .meaning = "how much XGBoost logs"},
+};
+
+const Rule* FindRule(std::string_view name) {
+  const auto* it =
+      std::lower_bound(kRules.begin(), kRules.end(), name,
+                       [](const Rule& rule, std::string_view wanted) { return rule.name < wanted; });
+  return it != kRules.end() && it->name == name ? it : nullptr;
+}
+
+std::string BoundsText(const Rule& rule) {
+  if (rule.low == -kInfinity && rule.high == kInfinity) return "";
+  if (rule.high == kInfinity) return fmt::format("{} {}", rule.open_low ? "above" : "at least", rule.low);
+  return fmt::format("{}{}, {}]", rule.open_low ? '(' : '[', rule.low, rule.high);
+}
+
+std::string Shown(const Json& value) {
+  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  if (text.size() > 60) text = text.substr(0, 57) + "...";
+  return text;
+}
+
+Status Wrong(const Rule& rule, const Json& value, std::string_view right) {
+  return InvalidArgument("'{}' is {}; it must be {}", rule.name, Shown(value), right);
+}
+
+Result<std::string> NumberText(const Rule& rule, const Json& value) {
+  const std::string bounds = BoundsText(rule);
+  const std::string right = fmt::format("a {}{}{}", rule.kind == Kind::kInteger ? "whole number" : "number",
+                                        bounds.empty()     ? ""
+                                        : bounds[0] == 'a' ? " of "
+                                                           : " in ",
+                                        bounds);
+  if (!value.is_number()) return Wrong(rule, value, right);
+  const double number = value.get<double>();
+  const bool whole = number == std::floor(number) && std::abs(number) < 9e15;
+  if (!std::isfinite(number) || (rule.kind == Kind::kInteger && !whole)) return Wrong(rule, value, right);
+  if (number < rule.low || number > rule.high || (rule.open_low && number == rule.low))
+    return Wrong(rule, value, right);
+  return rule.kind == Kind::kInteger ? fmt::format("{}", static_cast<int64_t>(number))
+                                     : fmt::format("{}", number);
+}
+
+// One metric's name; "error@0.7" has a threshold.
+bool IsMetric(const Rule& rule, const std::string& name) {
+  const std::vector<std::string> known = Split(rule.choices, ' ');
+  if (std::find(known.begin(), known.end(), name) != known.end()) return true;
+  if (!name.starts_with("error@")) return false;
+  double threshold = 0;
+  const char* end = name.data() + name.size();
+  const auto [rest, error] = std::from_chars(name.data() + 6, end, threshold);
+  return error == std::errc() && rest == end && threshold >= 0 && threshold <= 1;
+}
+
+Result<std::vector<std::string>> Metrics(const Rule& rule, const Json& value) {
+  const Json list = value.is_array() ? value : Json::array({value});
+  const std::string right = "one or several of " + Join(Split(rule.choices, ' '), ", ");
+  std::vector<std::string> names;
+  if (list.empty() || list.size() > 16) return Wrong(rule, value, right);
+  for (const Json& entry : list) {
+    if (!entry.is_string() || !IsMetric(rule, entry.get<std::string>())) return Wrong(rule, value, right);
+    names.push_back(entry.get<std::string>());
+  }
+  return names;
+}
+
+Result<std::string> ChoiceText(const Rule& rule, const Json& value) {
+  const std::vector<std::string> choices = Split(rule.choices, ' ');
+  if (value.is_string() &&
+      std::find(choices.begin(), choices.end(), value.get<std::string>()) != choices.end()) {
+    return value.get<std::string>();
+  }
+  const std::string near = value.is_string() ? Nearest(value.get<std::string>(), choices) : "";
+  return Wrong(rule, value,
+               choices.size() == 1 ? fmt::format("'{}'", choices[0])
+               : near.empty()      ? "one of " + Join(choices, ", ")
+                                   : fmt::format("one of {}; did you mean '{}'?", Join(choices, ", "), near));
+}
+
+// XGBoost wants "(1,0,-1)" and "[[0,1],[2]]"; lists of YAML become that.
+Result<std::string> ConstraintsText(const Rule& rule, const Json& value) {
+  if (value.is_string() && value.get<std::string>().size() <= 65'536) return value.get<std::string>();
+  if (!value.is_array() || value.size() > 100'000)
+    return Wrong(rule, value, "a list, or XGBoost's own text for it");
+  std::string text = value.dump();
+  if (rule.name == "monotone_constraints") {
+    const bool right = std::all_of(value.begin(), value.end(), [](const Json& sign) {
+      return sign.is_number_integer() && sign.get<int64_t>() >= -1 && sign.get<int64_t>() <= 1;
+    });
+    if (!right) return Wrong(rule, value, "a list of -1, 0 and 1, one for each feature");
+    text.front() = '(';
+    text.back() = ')';
+  }
+  return text;
+}
+
+Result<std::string> ValueText(const Rule& rule, const Json& value) {
+  switch (rule.kind) {
+    case Kind::kInteger:
+    case Kind::kNumber:
+      return NumberText(rule, value);
+    case Kind::kBoolean:
+      if (value.is_boolean()) return std::string(value.get<bool>() ? "1" : "0");
+      if (value.is_number_integer() && (value == 0 || value == 1)) return std::string(value == 1 ? "1" : "0");
+      return Wrong(rule, value, "true or false");
+    case Kind::kChoice:
+      return ChoiceText(rule, value);
+    case Kind::kConstraints:
+      return ConstraintsText(rule, value);
+    case Kind::kMetrics:
+      break;
+  }
+  return Internal("'{}' has no rule", rule.name);
+}
+
+Status Unknown(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Rule& rule : kRules) names.emplace_back(rule.name);
+  const std::string near = Nearest(name, names);
+  return InvalidArgument(
+      "'{}' is no parameter of XGBoost's tree boosters; {}", name,
+      near.empty() ? "`millrace explain` lists them" : fmt::format("did you mean '{}'?", near));
+}
+
+// Reads an object of parameters, collecting every problem.
+class Reader {
+ public:
+  void Read(const Json& parameters) {
+    for (const auto& [name, value] : parameters.items()) {
+      const Status status = ReadOne(name, value);
+      if (!status.ok()) problems_.push_back("parameters: " + status.message());
+    }
+  }
+
+  Result<XgboostParameters> Finish(int64_t seed, int threads) {
+    if (!problems_.empty()) return Status(Code::kInvalidArgument, Join(problems_, "\n"));
+    XgboostParameters result;
+    values_.try_emplace("seed", std::to_string(seed));
+    values_.try_emplace("nthread", std::to_string(threads));
+    values_.try_emplace("objective", result.objective);
+    values_.try_emplace("verbosity", "1");
+    result.objective = values_.at("objective");
+    result.seed = std::stoll(values_.at("seed"));
+    TakeCount("num_boost_round", result.num_boost_round);
+    TakeCount("early_stopping_rounds", result.early_stopping_rounds);
+    result.eval_metrics = metrics_.empty() ? std::vector<std::string>{"logloss"} : metrics_;
+    result.booster.assign(values_.begin(), values_.end());
+    return result;
+  }
+
+ private:
+  Status ReadOne(const std::string& name, const Json& value) {
+    const Rule* rule = FindRule(name);
+    if (rule == nullptr) return Unknown(name);
+    if (rule->kind == Kind::kMetrics) {
+      MR_ASSIGN_OR_RETURN(metrics_, Metrics(*rule, value));
+      return Ok();
+    }
+    MR_ASSIGN_OR_RETURN(const std::string text, ValueText(*rule, value));
+    const std::string main(rule->alias_of.empty() ? rule->name : rule->alias_of);
+    if (values_.contains(main))
+      return InvalidArgument("'{}' is another name of a parameter that is also given", name);
+    values_[main] = text;
+    return Ok();
+  }
+
+  void TakeCount(const std::string& name, int64_t& target) {
+    const auto it = values_.find(name);
+    if (it == values_.end()) return;
+    target = std::stoll(it->second);
+    values_.erase(it);
+  }
+
+  std::vector<std::string> problems_;
+  std::vector<std::string> metrics_;
+  std::map<std::string, std::string> values_;
+};
+
+std::string_view TypeText(Kind kind) {
+  switch (kind) {
+    case Kind::kInteger:
+      return "integer";
+    case Kind::kNumber:
+      return "number";
+    case Kind::kBoolean:
+      return "boolean";
+    case Kind::kChoice:
+      return "one of";
+    case Kind::kMetrics:
+      return "one or several of";
+    case Kind::kConstraints:
+      break;
+  }
+  return "list or text";
+}
+
+}  // namespace
+
+Result<XgboostParameters> ParseXgboostParameters(const Json& parameters, int64_t seed, int threads) {
+  if (!parameters.is_object() && !parameters.is_null()) {
+    return InvalidArgument("parameters: {}; they must be an object of names and values", Shown(parameters));
+  }
+  if (seed < 0 || seed > 2147483647)
+    return InvalidArgument("the seed is {}; it must be within 0 and 2147483647", seed);
+  Reader reader;
+  if (parameters.is_object()) reader.Read(parameters);
+  return reader.Finish(seed, std::max(threads, 1));
+}
+
+std::vector<ParameterDescription> DescribeXgboostParameters() {
+  std::vector<ParameterDescription> descriptions;
+  for (const Rule& rule : kRules) {
+    const Rule& main = rule.alias_of.empty() ? rule : *FindRule(rule.alias_of);
+    const bool listed = rule.kind == Kind::kChoice || rule.kind == Kind::kMetrics;
+    descriptions.push_back({std::string(rule.name), std::string(TypeText(rule.kind)),
+                            listed ? std::string(rule.choices) : BoundsText(rule),
+                            rule.alias_of.empty()
+                                ? std::string(rule.meaning)
+                                : fmt::format("another name of {}: {}", main.name, main.meaning)});
+  }
+  return descriptions;
+}
+
+}  // namespace millrace::training
