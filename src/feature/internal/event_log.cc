@@ -1,0 +1,291 @@
+#include "feature/internal/event_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "base/log.h"
+#include "feature/internal/byte_codec.h"
+#include "feature/internal/crc32c.h"
+
+namespace millrace::feature {
+namespace {
+
+constexpr std::string_view kMagic = "MRWL";
+constexpr uint32_t kVersion = 1;
+constexpr uint32_t kMaxRecord = 16 << 20;
+constexpr size_t kRecordHead = 24;
+constexpr uint64_t kMaxSegment = uint64_t{4} << 30;
+
+std::string SegmentPath(const std::string& directory, uint64_t first) {
+  return fmt::format("{}/log-{:020}.wal", directory, first);
+}
+
+std::string SegmentHead(uint64_t first, const std::string& header) {
+  std::string head(kMagic);
+  ByteWriter writer(head);
+  writer.Put(kVersion);
+  writer.Put(first);
+  writer.PutText(header);
+  writer.Put(Crc32c(head));
+  return head;
+}
+
+void AppendRecord(std::string& out, uint64_t position, uint64_t synced, std::string_view payload) {
+  const size_t start = out.size();
+  ByteWriter writer(out);
+  writer.Put(static_cast<uint32_t>(payload.size()));
+  writer.Put(uint32_t{0});
+  writer.Put(position);
+  writer.Put(synced);
+  out.append(payload);
+  const uint32_t crc = Crc32c(std::string_view(out).substr(start + 8));
+  std::memcpy(out.data() + start + 4, &crc, sizeof crc);
+}
+
+struct Record {
+  uint64_t position = 0;
+  uint64_t synced = 0;
+  std::string_view payload;
+};
+
+// The record at the start of `bytes`, if a whole and undamaged one is there.
+std::optional<Record> ParseRecord(std::string_view bytes) {
+  if (bytes.size() < kRecordHead) return std::nullopt;
+  ByteReader reader(bytes);
+  const uint32_t length = reader.Get<uint32_t>();
+  const uint32_t crc = reader.Get<uint32_t>();
+  Record record;
+  record.position = reader.Get<uint64_t>();
+  record.synced = reader.Get<uint64_t>();
+  if (length > kMaxRecord || length > reader.left()) return std::nullopt;
+  record.payload = reader.GetBytes(length);
+  if (Crc32c(bytes.substr(8, kRecordHead - 8 + length)) != crc) return std::nullopt;
+  return record;
+}
+
+// Whether anything after the damage was written when the damaged record was already durable.
+bool WasDurable(std::string_view rest, uint64_t position) {
+  for (size_t at = 1; at + kRecordHead <= rest.size(); ++at) {
+    uint64_t later;
+    std::memcpy(&later, rest.data() + at + 8, sizeof later);
+    if (later <= position || later - position > rest.size()) continue;  // a record takes more than a byte
+    const std::optional<Record> record = ParseRecord(rest.substr(at));
+    if (record && record->synced > position) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<std::vector<LogSegment>> ListSegments(const std::string& directory) {
+  MR_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(directory));
+  std::vector<LogSegment> segments;
+  for (const std::string& name : names) {
+    if (!name.starts_with("log-") || !name.ends_with(".wal")) continue;
+    LogSegment segment{directory + "/" + name, 0};
+    const char* const begin = name.data() + 4;
+    const char* const end = name.data() + name.size() - 4;
+    const auto [stop, error] = std::from_chars(begin, end, segment.first);
+    if (error == std::errc() && stop == end) segments.push_back(std::move(segment));
+  }
+  std::sort(segments.begin(), segments.end(),
+            [](const LogSegment& a, const LogSegment& b) { return a.first < b.first; });
+  return segments;
+}
+
+Result<SegmentRead> ReadSegment(const std::string& path, uint64_t from, std::optional<uint64_t> next_first,
+                                const std::function<Status(uint64_t, std::string_view)>& visit) {
+  MR_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, kMaxSegment));
+  return ReadSegmentBytes(bytes, path, from, next_first, visit);
+}
+
+Result<SegmentRead> ReadSegmentBytes(std::string_view bytes, const std::string& path, uint64_t from,
+                                     std::optional<uint64_t> next_first,
+                                     const std::function<Status(uint64_t, std::string_view)>& visit) {
+  ByteReader reader(bytes);
+  const std::string_view magic = reader.GetBytes(kMagic.size());
+  const uint32_t version = reader.Get<uint32_t>();
+  SegmentRead read;
+  read.next = reader.Get<uint64_t>();
+  read.header = std::string(reader.GetText());
+  const size_t head = bytes.size() - reader.left();
+  const uint32_t crc = reader.Get<uint32_t>();
+  if (reader.ok() && magic == kMagic && version > kVersion) {
+    return FailedPrecondition("{} has format {}, and this Millrace reads {}: it was written by a newer one",
+                              path, version, kVersion);
+  }
+  if (!reader.ok() || magic != kMagic || version != kVersion || crc != Crc32c(bytes.substr(0, head))) {
+    return DataLoss("{} is no log segment, or its head is damaged", path);
+  }
+  std::string_view rest = bytes.substr(head + sizeof crc);
+  while (!rest.empty()) {
+    const std::optional<Record> record = ParseRecord(rest);
+    if (!record || record->position != read.next) {
+      const bool followed = next_first && *next_first != read.next;
+      if (followed || WasDurable(rest, read.next)) {
+        return DataLoss("{} is damaged at byte {}: record {} was acknowledged and cannot be read", path,
+                        bytes.size() - rest.size(), read.next);
+      }
+      return read;
+    }
+    ++read.next;
+    rest.remove_prefix(kRecordHead + record->payload.size());
+    if (record->position >= from) MR_RETURN_IF_ERROR(visit(record->position, record->payload));
+  }
+  if (next_first && *next_first != read.next) {
+    return DataLoss("{} ends before record {}, and the next segment begins with {}", path, read.next,
+                    *next_first);
+  }
+  return read;
+}
+
+Result<std::unique_ptr<EventLog>> EventLog::Create(const std::string& directory, const std::string& header,
+                                                   uint64_t position, uint64_t max_buffer) {
+  std::unique_ptr<EventLog> log(new EventLog(directory, position, max_buffer));
+  MR_RETURN_IF_ERROR(log->OpenSegment(header));
+  log->writer_ = std::thread([raw = log.get()] { raw->WriteLoop(); });
+  return log;
+}
+
+EventLog::~EventLog() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    work_.notify_all();
+  }
+  if (writer_.joinable()) writer_.join();
+}
+
+// The head is synced before any record, so a record's segment is always readable.
+Status EventLog::OpenSegment(const std::string& header) {
+  const std::string path = SegmentPath(directory_, position_);
+  const std::string head = SegmentHead(position_, header);
+  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return Unavailable("cannot make {}: {}", path, std::strerror(errno));
+  Status status = WriteAll(file.get(), head);
+  if (status.ok() && ::fdatasync(file.get()) != 0)
+    status = Unavailable("cannot sync: {}", std::strerror(errno));
+  if (status.ok()) status = SyncDirectory(directory_);
+  if (!status.ok()) {
+    ::unlink(path.c_str());
+    return status.WithContext(path);
+  }
+  file_ = std::move(file);
+  path_ = path;
+  file_bytes_ = head.size();
+  return Ok();
+}
+
+Status EventLog::Room(size_t bytes) const {
+  if (bytes > kMaxRecord) return InvalidArgument("an event of {} bytes is too large for the log", bytes);
+  const std::lock_guard lock(mutex_);
+  if (buffer_.size() + writing_.size() + bytes + kRecordHead <= max_buffer_) return Ok();
+  return ResourceExhausted("{} bytes of events wait to be written{}{}", buffer_.size() + writing_.size(),
+                           error_.ok() ? "" : ": ", error_.message());
+}
+
+void EventLog::Add(std::string_view payload) {
+  const std::lock_guard lock(mutex_);
+  if (buffer_.empty() && waiters_ == 0) work_.notify_one();
+  AppendRecord(buffer_, position_, durable_, payload);
+  ++position_;
+}
+
+Status EventLog::Wait(uint64_t position) {
+  std::unique_lock lock(mutex_);
+  const uint64_t attempts = attempts_;
+  ++waiters_;
+  work_.notify_one();
+  done_.wait(lock, [&] {
+    return durable_ >= position || stop_ || (!error_.ok() && !busy_ && attempts_ > attempts);
+  });
+  --waiters_;
+  if (durable_ >= position) return Ok();
+  return error_.ok() ? Unavailable("the log was closed") : error_;
+}
+
+Status EventLog::Ready() {
+  uint64_t pending;
+  {
+    const std::lock_guard lock(mutex_);
+    if (error_.ok()) return Ok();
+    pending = position_;
+  }
+  return Wait(pending);
+}
+
+Status EventLog::Roll(const std::string& header) {
+  MR_RETURN_IF_ERROR(Wait(position()));
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [&] { return !busy_; });
+  if (durable_ != position_) return Unavailable("{} is still being written to", path_);
+  return OpenSegment(header);
+}
+
+uint64_t EventLog::position() const {
+  const std::lock_guard lock(mutex_);
+  return position_;
+}
+
+uint64_t EventLog::segment_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return file_bytes_ + writing_.size() + buffer_.size();
+}
+
+// Whatever a failed attempt left behind is cut off and written again, whole.
+Status EventLog::WriteOnce(std::string_view bytes) {
+  const off_t end = static_cast<off_t>(file_bytes_);
+  if (::ftruncate(file_.get(), end) != 0 || ::lseek(file_.get(), end, SEEK_SET) != end) {
+    return Unavailable("cannot go back to byte {} of {}: {}", file_bytes_, path_, std::strerror(errno));
+  }
+  MR_RETURN_IF_ERROR(WriteAll(file_.get(), bytes).WithContext(path_));
+  if (::fdatasync(file_.get()) != 0) return Unavailable("cannot sync {}: {}", path_, std::strerror(errno));
+  return Ok();
+}
+
+void EventLog::WriteLoop() {
+  using namespace std::chrono_literals;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const auto pending = [&] { return !buffer_.empty() || !writing_.empty(); };
+    if (error_.ok()) {
+      work_.wait(lock, [&] { return stop_ || pending(); });
+      // Nobody waits for learned events: let some gather, so that fsyncs stay few.
+      if (waiters_ == 0 && !stop_) work_.wait_for(lock, 5ms, [&] { return stop_ || waiters_ > 0; });
+    } else {
+      work_.wait_for(lock, 1s, [&] { return stop_ || waiters_ > 0; });
+    }
+    if (!pending()) {
+      if (stop_) return;
+      continue;
+    }
+    writing_ += buffer_;
+    buffer_.clear();
+    const uint64_t position = position_;
+    const bool failed_before = !error_.ok();
+    ++attempts_;
+    busy_ = true;
+    lock.unlock();
+    Status status = WriteOnce(writing_);
+    lock.lock();
+    busy_ = false;
+    if (status.ok()) {
+      file_bytes_ += writing_.size();
+      writing_.clear();
+      durable_ = position;
+    } else if (!failed_before) {
+      LogError("events cannot be written to the log; they are kept in memory and tried again",
+               {{"reason", status.message()}});
+    }
+    error_ = std::move(status);
+    done_.notify_all();
+    if (stop_ && (!error_.ok() || !pending())) return;
+  }
+}
+
+}  // namespace millrace::feature

@@ -1,0 +1,111 @@
+// EventLog: the write-ahead log of one source.
+//
+// Records are numbered from 0 for ever (their position) and lie in segment files,
+// log-N.wal, N the position of the first. Add puts a record in a buffer and
+// returns at once; a writer thread writes and syncs what has gathered, so that one
+// fsync serves all who wait. A segment:
+//
+//   "MRWL" version:u32 first:u64 header-length:u32 header crc:u32, then records
+//   record: length:u32 crc:u32 position:u64 synced:u64 payload
+//
+// Little-endian; crc is CRC-32C over what follows it (and for the segment's
+// head, over what precedes it). `synced` is how many records were durable when
+// this one was written: a damaged record with a later one that says it had been
+// durable is DataLoss, any other was never acknowledged and is dropped.
+//
+// When writing fails (a full disk), nothing is acknowledged; the records stay in
+// the buffer and are written when a later attempt succeeds. Thread safe.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/file.h"
+#include "base/status.h"
+
+namespace millrace::feature {
+
+struct LogSegment {
+  std::string path;
+  uint64_t first = 0;  // position of its first record
+};
+
+// Segments of a directory, in order of position.
+Result<std::vector<LogSegment>> ListSegments(const std::string& directory);
+
+struct SegmentRead {
+  std::string header;
+  uint64_t next = 0;  // the position after the last good record
+};
+
+// Calls `visit(position, payload)` for each record from position `from` on. `next_first`:
+// where the next segment starts, if there is one; a torn end is accepted only there.
+Result<SegmentRead> ReadSegment(const std::string& path, uint64_t from, std::optional<uint64_t> next_first,
+                                const std::function<Status(uint64_t, std::string_view)>& visit);
+// The same from bytes.
+Result<SegmentRead> ReadSegmentBytes(std::string_view bytes, const std::string& path, uint64_t from,
+                                     std::optional<uint64_t> next_first,
+                                     const std::function<Status(uint64_t, std::string_view)>& visit);
+
+class EventLog {
+ public:
+  // Starts a new segment at `position`. `header` is kept in each segment (the schema).
+  static Result<std::unique_ptr<EventLog>> Create(const std::string& directory, const std::string& header,
+                                                  uint64_t position, uint64_t max_buffer);
+  ~EventLog();
+  EventLog(const EventLog&) = delete;
+  EventLog& operator=(const EventLog&) = delete;
+
+  // ResourceExhausted when a record of `bytes` does not fit the buffer now, with the reason.
+  Status Room(size_t bytes) const;
+  // Precondition: there was room, and nobody else adds in between.
+  void Add(std::string_view payload);
+  // Waits until records before `position` are on disk; fails with the reason when an
+  // attempt that began after the call did not succeed.
+  Status Wait(uint64_t position);
+  // Ok unless the last attempt failed; then tries again first.
+  Status Ready();
+  // Everything durable, then a new segment.
+  Status Roll(const std::string& header);
+
+  uint64_t position() const;
+  // Bytes of the current segment, buffered ones included.
+  uint64_t segment_bytes() const;
+
+ private:
+  EventLog(std::string directory, uint64_t position, uint64_t max_buffer)
+      : directory_(std::move(directory)), max_buffer_(max_buffer), position_(position), durable_(position) {}
+
+  Status OpenSegment(const std::string& header);
+  void WriteLoop();
+  Status WriteOnce(std::string_view bytes);
+
+  const std::string directory_;
+  const uint64_t max_buffer_;
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  std::condition_variable done_;
+  UniqueFd file_;
+  std::string path_;
+  uint64_t file_bytes_ = 0;  // durable
+  std::string buffer_;       // records not yet given to the writer
+  std::string writing_;      // given to the writer, not yet durable
+  uint64_t position_;
+  uint64_t durable_;
+  uint64_t attempts_ = 0;  // begun
+  uint64_t waiters_ = 0;
+  bool busy_ = false;
+  bool stop_ = false;
+  Status error_;  // of the last attempt
+  std::thread writer_;
+};
+
+}  // namespace millrace::feature

@@ -1,0 +1,275 @@
+#include "feature/online_store.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "feature/internal/online_source.h"
+#include "feature/internal/plan_text.h"
+#include "feature/internal/scorer_state.h"
+
+namespace millrace::feature {
+namespace {
+
+constexpr std::string_view kFormat = "millrace online state 1\n";
+
+// "default/transactions" as the name of a directory; one name for one key.
+std::string DirectoryName(const std::string& key) {
+  std::string name;
+  for (const char c : key) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    name +=
+        plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned>(static_cast<uint8_t>(c)));
+  }
+  return name;
+}
+
+std::optional<std::string> KeyOfDirectory(const std::string& name) {
+  std::string key;
+  for (size_t i = 0; i < name.size(); ++i) {
+    if (name[i] != '%') {
+      key += name[i];
+      continue;
+    }
+    if (i + 2 >= name.size()) return std::nullopt;
+    unsigned value = 0;
+    for (size_t digit = 1; digit <= 2; ++digit) {
+      const char c = name[i + digit];
+      const bool decimal = c >= '0' && c <= '9';
+      if (!decimal && !(c >= 'A' && c <= 'F')) return std::nullopt;
+      value = value * 16 + static_cast<unsigned>(decimal ? c - '0' : c - 'A' + 10);
+    }
+    key += static_cast<char>(value);
+    i += 2;
+  }
+  return key;
+}
+
+Status CheckFormat(const std::string& directory) {
+  const std::string path = directory + "/FORMAT";
+  if (!FileExists(path)) return WriteFileAtomically(path, kFormat);
+  MR_ASSIGN_OR_RETURN(const std::string found, ReadFile(path, 4096));
+  if (found == kFormat) return Ok();
+  return FailedPrecondition("{} says '{}', and this Millrace reads '{}': a newer one wrote it", path,
+                            found.substr(0, found.find('\n')), kFormat.substr(0, kFormat.size() - 1));
+}
+
+}  // namespace
+
+class OnlineStore::Impl {
+ public:
+  Impl(OnlineStoreOptions options, FileLock lock) : options_(std::move(options)), lock_(std::move(lock)) {}
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(stop_mutex_);
+      stop_ = true;
+      stop_changed_.notify_all();
+    }
+    if (keeper_.joinable()) keeper_.join();
+    for (const auto& [key, source] : sources_) {
+      const Status status = source->Snapshot();
+      if (!status.ok())
+        LogWarning("no snapshot at the end; the log has it all",
+                   {{"source", key}, {"reason", status.message()}});
+    }
+  }
+
+  Status Recover() {
+    MR_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(options_.directory));
+    for (const std::string& name : names) {
+      const std::string path = options_.directory + "/" + name;
+      const std::optional<std::string> key = KeyOfDirectory(name);
+      if (!key || !FileExists(path + "/snapshot")) continue;
+      MR_ASSIGN_OR_RETURN(std::unique_ptr<OnlineSource> source, OnlineSource::Open(*key, path, options_));
+      sources_.emplace(*key, std::move(source));
+    }
+    keeper_ = std::thread([this] { Keep(); });
+    return Ok();
+  }
+
+  // Shared, so that a source may be dropped while somebody still reads it.
+  std::shared_ptr<OnlineSource> Find(const std::string& key) const {
+    const std::shared_lock lock(sources_mutex_);
+    const auto found = sources_.find(key);
+    return found == sources_.end() ? nullptr : found->second;
+  }
+
+  Result<std::shared_ptr<OnlineSource>> Loaded(const std::string& key) const {
+    std::shared_ptr<OnlineSource> source = Find(key);
+    if (source != nullptr && source->state() != nullptr) return source;
+    std::vector<std::string> keys;
+    for (const std::shared_ptr<OnlineSource>& known : All()) keys.push_back(known->key());
+    return NotFound("the source {} has no online state{}", key, DidYouMean(key, keys));
+  }
+
+  Result<std::shared_ptr<OnlineSource>> FindOrAdd(const std::string& key) {
+    const std::unique_lock lock(sources_mutex_);
+    const auto found = sources_.find(key);
+    if (found != sources_.end()) return found->second;
+    const std::string path = options_.directory + "/" + DirectoryName(key);
+    MR_ASSIGN_OR_RETURN(std::unique_ptr<OnlineSource> source, OnlineSource::Open(key, path, options_));
+    return sources_.emplace(key, std::move(source)).first->second;
+  }
+
+  Status Drop(const std::string& key) {
+    std::shared_ptr<OnlineSource> source;
+    const std::unique_lock lock(sources_mutex_);
+    const auto found = sources_.find(key);
+    if (found == sources_.end()) return Ok();
+    source = std::move(found->second);
+    sources_.erase(found);
+    return RemoveTree(options_.directory + "/" + DirectoryName(key));
+  }
+
+  std::vector<std::shared_ptr<OnlineSource>> All() const {
+    const std::shared_lock lock(sources_mutex_);
+    std::vector<std::shared_ptr<OnlineSource>> all;
+    for (const auto& [key, source] : sources_) all.push_back(source);
+    return all;
+  }
+
+ private:
+  // Replaces logs that have grown long.
+  void Keep() {
+    std::unique_lock lock(stop_mutex_);
+    while (!stop_changed_.wait_for(lock, std::chrono::seconds(1), [&] { return stop_; })) {
+      lock.unlock();
+      for (const std::shared_ptr<OnlineSource>& source : All()) {
+        if (!source->WantsSnapshot()) continue;
+        const Status status = source->Snapshot();
+        if (!status.ok())
+          LogWarning("no snapshot; the log goes on",
+                     {{"source", source->key()}, {"reason", status.message()}});
+      }
+      lock.lock();
+    }
+  }
+
+  const OnlineStoreOptions options_;
+  FileLock lock_;
+  mutable std::shared_mutex sources_mutex_;
+  std::map<std::string, std::shared_ptr<OnlineSource>> sources_;
+  std::mutex stop_mutex_;
+  std::condition_variable stop_changed_;
+  bool stop_ = false;
+  std::thread keeper_;
+};
+
+std::string_view FeatureStatusName(FeatureStatus status) {
+  switch (status) {
+    case FeatureStatus::kPresent:
+      return "PRESENT";
+    case FeatureStatus::kNullValue:
+      return "NULL_VALUE";
+    case FeatureStatus::kNotFound:
+      return "NOT_FOUND";
+    case FeatureStatus::kOutsideMaxAge:
+      return "OUTSIDE_MAX_AGE";
+  }
+  return "INVALID";
+}
+
+OnlineStore::OnlineStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+OnlineStore::~OnlineStore() = default;
+
+Result<std::unique_ptr<OnlineStore>> OnlineStore::Open(OnlineStoreOptions options) {
+  MR_RETURN_IF_ERROR(MakeDirectories(options.directory));
+  MR_ASSIGN_OR_RETURN(FileLock lock, FileLock::Acquire(options.directory + "/LOCK"));
+  MR_RETURN_IF_ERROR(CheckFormat(options.directory));
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(lock));
+  MR_RETURN_IF_ERROR(impl->Recover());
+  return std::unique_ptr<OnlineStore>(new OnlineStore(std::move(impl)));
+}
+
+Status OnlineStore::Load(const std::string& source_key, const SourcePlan& source,
+                         std::vector<ViewPlanPtr> views, const Table& events, const LoadOptions& options) {
+  MR_ASSIGN_OR_RETURN(const std::shared_ptr<OnlineSource> found, impl_->FindOrAdd(source_key));
+  return found->Load(source, std::move(views), events, options);
+}
+
+Status OnlineStore::Drop(const std::string& source_key) { return impl_->Drop(source_key); }
+
+std::optional<std::string> OnlineStore::Marker(const std::string& source_key) const {
+  const std::shared_ptr<OnlineSource> found = impl_->Find(source_key);
+  return found == nullptr ? std::nullopt : found->Marker();
+}
+
+std::optional<SourcePlan> OnlineStore::Source(const std::string& source_key) const {
+  const std::shared_ptr<OnlineSource> found = impl_->Find(source_key);
+  if (found == nullptr || found->state() == nullptr) return std::nullopt;
+  return found->state()->source();
+}
+
+Result<AppendResult> OnlineStore::Append(const std::string& source_key, const Table& events) {
+  MR_ASSIGN_OR_RETURN(const std::shared_ptr<OnlineSource> found, impl_->Loaded(source_key));
+  return found->Append(events);
+}
+
+Result<AppendResult> OnlineStore::Update(const std::string& source_key,
+                                         std::span<const LateColumns> updates) {
+  MR_ASSIGN_OR_RETURN(const std::shared_ptr<OnlineSource> found, impl_->Loaded(source_key));
+  return found->Update(updates);
+}
+
+Status OnlineStore::Learn(const std::string& source_key, std::span<const Cell> event) {
+  const std::shared_ptr<OnlineSource> found = impl_->Find(source_key);
+  if (found == nullptr) return impl_->Loaded(source_key).status();
+  return found->Learn(event);
+}
+
+Status OnlineStore::Flush() {
+  for (const std::shared_ptr<OnlineSource>& source : impl_->All()) MR_RETURN_IF_ERROR(source->Flush());
+  return Ok();
+}
+
+Status OnlineStore::Snapshot() {
+  for (const std::shared_ptr<OnlineSource>& source : impl_->All()) MR_RETURN_IF_ERROR(source->Snapshot());
+  return Ok();
+}
+
+Result<LogRange> OnlineStore::ReadLog(const std::string& source_key, uint64_t after) const {
+  MR_ASSIGN_OR_RETURN(const std::shared_ptr<OnlineSource> found, impl_->Loaded(source_key));
+  return found->ReadLog(after);
+}
+
+Result<FeatureRow> OnlineStore::Lookup(const std::string& source_key, std::string_view view,
+                                       std::span<const Value> keys, std::optional<EventTime> time) const {
+  MR_ASSIGN_OR_RETURN(const std::shared_ptr<OnlineSource> found, impl_->Loaded(source_key));
+  const std::shared_ptr<SourceState> state = found->state();
+  ViewState* const held = state->FindView(view);
+  if (held == nullptr) {
+    std::vector<std::string> names;
+    for (const auto& known : state->views()) names.push_back(known->plan().name);
+    return NotFound("{} has no FeatureView '{}'{}", source_key, view, DidYouMean(view, names));
+  }
+  return LookupRow(*held, keys, time ? time->micros : state->newest());
+}
+
+Result<Scorer> OnlineStore::Bind(const std::string& project, ServicePlanPtr plan) const {
+  auto state = std::make_shared<Scorer::State>(plan);
+  for (const ServiceView& view : plan->views) {
+    const std::string key = project + "/" + view.plan->source.name;
+    MR_ASSIGN_OR_RETURN(std::shared_ptr<OnlineSource> source, impl_->Loaded(key));
+    if (source->state()->FindDigest(view.plan->digest) == nullptr) {
+      return FailedPrecondition("{} does not hold FeatureView {} as {} was compiled with it", key,
+                                view.plan->name, plan->name);
+    }
+    state->AddSource(std::move(source));
+  }
+  return Scorer(std::move(state));
+}
+
+std::vector<SourceStats> OnlineStore::Stats() const {
+  std::vector<SourceStats> stats;
+  for (const std::shared_ptr<OnlineSource>& source : impl_->All()) stats.push_back(source->Stats());
+  return stats;
+}
+
+}  // namespace millrace::feature
