@@ -174,11 +174,8 @@ Result<SqlSession> SqlSession::Open(const SqlOptions& options) {
   Config config;
   if (duckdb_create_config(config.out()) != DuckDBSuccess) return Internal("DuckDB has no configuration");
   std::vector<std::pair<std::string, std::string>> settings = {
-      {"autoinstall_known_extensions", "false"},
-      {"autoload_known_extensions", "false"},
-      {"enable_external_access", "false"},
-      {"allow_community_extensions", "false"},
-      {"temp_directory", ""},
+      {"autoinstall_known_extensions", "false"}, {"autoload_known_extensions", "false"},
+      {"allow_community_extensions", "false"},   {"temp_directory", ""},
       {"preserve_insertion_order", "true"},
   };
   if (options.threads > 0) settings.emplace_back("threads", std::to_string(options.threads));
@@ -198,6 +195,8 @@ Result<SqlSession> SqlSession::Open(const SqlOptions& options) {
   if (duckdb_connect(session.engine_.get(), session.connection_.out()) != DuckDBSuccess) {
     return Internal("DuckDB gives no connection");
   }
+  // Not in the configuration: DuckDB then refuses the temp_directory, which is to be none.
+  MR_RETURN_IF_ERROR(session.Execute("SET enable_external_access = false"));
   const std::string zone = options.time_zone.IsUtc() ? "UTC" : options.time_zone.name();
   const Status zone_set = session.Execute(fmt::format("SET TimeZone = {}", Quoted(zone, '\'')));
   if (!zone_set.ok()) {
