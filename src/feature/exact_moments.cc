@@ -82,8 +82,9 @@ double RoundedVariance(BigUnsigned numerator, int exponent, uint64_t n) {
   // Enough that the quotient has the 65 bits that RoundWords asks for.
   const int shift = std::max(0, divisor_bits + 66 - numerator.BitLength());
   numerator.ShiftLeft(shift);
-  const bool more = (numerator.Divide(n) != 0) | (numerator.Divide(n - 1) != 0);
-  return RoundWords(numerator.words(), exponent - shift, more);
+  const uint64_t first_rest = numerator.Divide(n);
+  const uint64_t second_rest = numerator.Divide(n - 1);
+  return RoundWords(numerator.words(), exponent - shift, first_rest != 0 || second_rest != 0);
 }
 
 }  // namespace
