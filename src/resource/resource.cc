@@ -146,31 +146,42 @@ Result<Resource> Resource::FromJson(const Json& document) {
   return resource;
 }
 
+namespace {
+
+// "3" → that entry; "Ready" → the entry of that type; null when there is none.
+const Json* Entry(const Json& list, const std::string& index) {
+  if (!list.is_array() || index.empty()) return nullptr;
+  const bool number = index.size() < 9 &&
+                      std::all_of(index.begin(), index.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (number) {
+    const size_t i = std::stoul(index);
+    return i < list.size() ? &list[i] : nullptr;
+  }
+  const auto entry = std::find_if(list.begin(), list.end(), [&](const Json& item) {
+    return item.is_object() && TextOr(item, "type") == index;
+  });
+  return entry == list.end() ? nullptr : &*entry;
+}
+
+}  // namespace
+
 Json ValueAt(const Json& document, std::string_view path) {
   const Json* at = &document;
-  for (const std::string& part : Split(path, '.')) {
+  const std::vector<std::string> parts = Split(path, '.');
+  for (const std::string& part : parts) {
     const size_t bracket = part.find('[');
     if (!at->is_object()) return nullptr;
     const auto found = at->find(part.substr(0, bracket));
     if (found == at->end()) return nullptr;
     at = &*found;
     if (bracket == std::string::npos) continue;
-    const std::string index = part.substr(bracket + 1, part.find(']') - bracket - 1);
-    if (!at->is_array()) return nullptr;
-    const bool number = !index.empty() && index.size() < 9 &&
-                        std::all_of(index.begin(), index.end(), [](char c) { return c >= '0' && c <= '9'; });
-    if (number) {
-      const size_t i = std::stoul(index);
-      if (i >= at->size()) return nullptr;
-      at = &(*at)[i];
-      continue;
-    }
-    const auto entry = std::find_if(at->begin(), at->end(), [&](const Json& item) {
-      return item.is_object() && TextOr(item, "type") == index;
-    });
-    if (entry == at->end()) return nullptr;
-    if (path.ends_with(']')) return entry->value("status", Json());
-    at = &*entry;
+    if (part.back() != ']') return nullptr;
+    const std::string index = part.substr(bracket + 1, part.size() - bracket - 2);
+    at = Entry(*at, index);
+    if (at == nullptr) return nullptr;
+    // A condition by its type stands for its status.
+    const bool by_type = index.find_first_not_of("0123456789") != std::string::npos;
+    if (by_type && &part == &parts.back()) return at->value("status", Json());
   }
   return *at;
 }

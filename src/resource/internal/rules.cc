@@ -30,7 +30,8 @@ void CheckSource(Universe& universe, const Item& item, const DataSourceSpec& spe
                       fmt::format("{} is the source's {}: it must be known at once; leave knownAfter out",
                                   column.name, is_time ? "eventTime" : "eventId"));
     }
-    if (column.known_after && spec.event_id.empty()) {
+    // (In a file the late value stands in its event's own row.)
+    if (column.known_after && spec.event_id.empty() && spec.push) {
       universe.Report(
           item, path + ".knownAfter",
           fmt::format("{} can only be joined to its event by an id; set spec.eventId", column.name));

@@ -24,7 +24,8 @@ Kind TrainingJobKind() {
             {"Pending", "Preparing", "Training", "Evaluating", "Succeeded", "Failed", "Cancelled"}),
        Timestamp("startTime", "When it began."), Timestamp("completionTime", "When it ended."),
        Integer("round", "Rounds done."), Integer("rounds", "Rounds to do."),
-       Text("run", "The run in the registry."), Integer("version", "The version that it made."),
+       Text("run", "The run in the registry."), Text("pool", "The ComputePool that it runs in."),
+       Integer("version", "The version that it made."),
        Integer("snapshot", "The version of the examples' table that it was trained on."),
        Boolean("promoted", "Whether the version passed all gates and the alias moved."),
        Map("metrics", "On the test range.", Number("", ""))});
