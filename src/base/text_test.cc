@@ -52,5 +52,15 @@ TEST(Value, SaysItsTypeAndText) {
   }
 }
 
+TEST(IsUtf8, TakesWellFormedTextAndNothingElse) {
+  for (const char* good : {"", "abc", "\u00e4", "\u20ac", "\U0001F600", "\xF4\x8F\xBF\xBF", "\xED\x9F\xBF"}) {
+    EXPECT_TRUE(IsUtf8(good)) << good;
+  }
+  for (const char* bad : {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+                          "\xF5\x80\x80\x80", "a\xFFz", "\xE2\x82", "\xC3\x28"}) {
+    EXPECT_FALSE(IsUtf8(bad)) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace millrace

@@ -2,22 +2,24 @@
 
 #include <array>
 #include <charconv>
-#include <limits>
+
+#include "base/civil_time.h"
 
 namespace millrace {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000;
-constexpr int64_t kDay = 86'400 * kSecond;
 
 struct Unit {
   std::string_view name;
   int64_t micros;
 };
 // Largest first, as FormatDuration writes them; weeks are read, not written.
-constexpr std::array<Unit, 6> kUnits = {
-    {{"d", kDay}, {"h", 3600 * kSecond}, {"m", 60 * kSecond}, {"s", kSecond}, {"ms", 1000}, {"us", 1}}};
-constexpr Unit kWeek = {"w", 7 * kDay};
+constexpr std::array<Unit, 6> kUnits = {{{"d", kDayMicros},
+                                         {"h", kHourMicros},
+                                         {"m", kMinuteMicros},
+                                         {"s", kSecondMicros},
+                                         {"ms", 1000},
+                                         {"us", 1}}};
+constexpr Unit kWeek = {"w", 7 * kDayMicros};
 
 const Unit* FindUnit(std::string_view name) {
   if (name == kWeek.name) return &kWeek;
@@ -74,22 +76,18 @@ bool TakeOffset(std::string_view& text, int64_t& micros) {
   if (!TakeNumber(text, 2, hours)) return false;
   TakeChar(text, ':');
   if (!TakeNumber(text, 2, minutes) || hours > 23 || minutes > 59) return false;
-  micros = (hours * 3600LL + minutes * 60LL) * kSecond * (east ? 1 : -1);
+  micros = (hours * 3600LL + minutes * 60LL) * kSecondMicros * (east ? 1 : -1);
   return true;
 }
 
 }  // namespace
 
 std::string FormatTime(EventTime time) {
-  using std::chrono::floor;
-  const std::chrono::sys_time<Micros> at{Micros(time.micros)};
-  const auto day = floor<std::chrono::days>(at);
-  const std::chrono::year_month_day date(day);
-  const int64_t rest = (at - day).count();
-  std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                                 rest / (3600 * kSecond), rest / (60 * kSecond) % 60, rest / kSecond % 60);
-  const int64_t fraction = rest % kSecond;
+  const CivilDate date = CivilDate::Of(FloorDivide(time.micros, kDayMicros));
+  const int64_t rest = FloorModulo(time.micros, kDayMicros);
+  std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", date.year, date.month, date.day,
+                                 rest / kHourMicros, rest / kMinuteMicros % 60, rest / kSecondMicros % 60);
+  const int64_t fraction = rest % kSecondMicros;
   if (fraction != 0) {
     text += fraction % 1000 == 0 ? fmt::format(".{:03}", fraction / 1000) : fmt::format(".{:06}", fraction);
   }
@@ -120,7 +118,8 @@ Result<EventTime> ParseTime(std::string_view text) {
     if (!TakeFraction(rest, fraction) || !TakeOffset(rest, offset) || !rest.empty()) return bad();
   }
   const int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  return EventTime{days * kDay + (hour * 3600LL + minute * 60LL + second) * kSecond + fraction - offset};
+  return EventTime{days * kDayMicros + (hour * 3600LL + minute * 60LL + second) * kSecondMicros + fraction -
+                   offset};
 }
 
 Result<Micros> ParseDuration(std::string_view text) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace millrace {
 namespace {
 
@@ -27,6 +29,11 @@ TEST(ParseTime, ReadsWhatFormatTimeWrites) {
     EXPECT_EQ(FormatTime(*time), c.canonical);
     EXPECT_EQ(ParseTime(FormatTime(*time))->micros, c.micros);
   }
+}
+
+TEST(FormatTime, HoldsForEveryInstantThatMicrosecondsCanName) {
+  EXPECT_EQ(FormatTime(EventTime{std::numeric_limits<int64_t>::max()}), "294247-01-10T04:00:54.775807Z");
+  EXPECT_EQ(FormatTime(EventTime{std::numeric_limits<int64_t>::min()}), "-290308-12-21T19:59:05.224192Z");
 }
 
 TEST(ParseTime, RefusesWhatIsNotATime) {

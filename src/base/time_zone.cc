@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/civil_time.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -13,12 +14,9 @@ namespace millrace {
 namespace {
 
 constexpr int64_t kDaySeconds = 86'400;
-constexpr int64_t kDayMicros = kDaySeconds * 1'000'000;
 constexpr size_t kMaxBytes = 1 << 20;
 constexpr uint32_t kMaxTransitions = 100'000;
 constexpr int64_t kMaxOffset = kDaySeconds - 1;  // no zone ever reached it
-
-int64_t FloorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
 int64_t SaturatingAdd(int64_t a, int64_t b) {
   int64_t sum = 0;
@@ -26,24 +24,7 @@ int64_t SaturatingAdd(int64_t a, int64_t b) {
   return b > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
 }
 
-// Howard Hinnant, "chrono-compatible low-level date algorithms": days since
-// 1970-01-01 of a civil date, and the year of such a day.
-int64_t DaysFromCivil(int64_t year, int month, int day) {
-  year -= month <= 2 ? 1 : 0;
-  const int64_t era = FloorDivide(year, 400);
-  const int64_t of_era = year - era * 400;
-  const int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  return era * 146'097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719'468;
-}
-
-int64_t YearOfDay(int64_t days) {
-  days += 719'468;
-  const int64_t era = FloorDivide(days, 146'097);
-  const int64_t of_era = days - era * 146'097;
-  const int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36'524 - of_era / 146'096) / 365;
-  const int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  return year_of_era + era * 400 + ((5 * of_year + 2) / 153 >= 10 ? 1 : 0);
-}
+int64_t YearOfDay(int64_t days) { return CivilDate::Of(days).year; }
 
 bool IsLeap(int64_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
 

@@ -3,8 +3,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/civil_time.h"
 #include "base/time.h"
-#include "feature/expression/civil_time.h"
 #include "feature/expression/operation.h"
 
 namespace millrace::feature::expression {

@@ -1,6 +1,6 @@
+#include "base/civil_time.h"
 #include "base/time_zone.h"
 #include "feature/exact_sum.h"
-#include "feature/expression/civil_time.h"
 #include "feature/expression/operation.h"
 
 namespace millrace::feature::expression {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace millrace::feature::expression {
+namespace millrace {
 
 constexpr int64_t kSecondMicros = 1'000'000;
 constexpr int64_t kMinuteMicros = 60 * kSecondMicros;
@@ -43,4 +43,4 @@ struct CivilDate {
   }
 };
 
-}  // namespace millrace::feature::expression
+}  // namespace millrace
