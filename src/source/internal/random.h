@@ -23,6 +23,9 @@ class Random {
     }
   }
 
+  // A state of one's own, not all zero.
+  explicit Random(const std::array<uint64_t, 4>& state) : state_(state) {}
+
   uint64_t Next() {
     const uint64_t result = std::rotl(state_[0] + state_[3], 23) + state_[0];
     const uint64_t shifted = state_[1] << 17;

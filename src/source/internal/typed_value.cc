@@ -104,9 +104,8 @@ Result<Value> ParseText(std::string_view text, DataType type, const TimeZone& zo
       if (EqualsIgnoringCase(text, "false") || text == "0") return Value(false);
       break;
     case DataType::kTimestamp: {
-      const Result<EventTime> time = ParseTimestamp(text, zone);
-      if (time.ok()) return Value(*time);
-      return InvalidArgument("{} is no timestamp: {}", Shown(text), time.status().message());
+      MR_ASSIGN_OR_RETURN(const EventTime time, ParseTimestamp(text, zone));
+      return Value(time);
     }
   }
   return NotA(Shown(text), type);
