@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 
 #include "base/file.h"
@@ -205,6 +207,57 @@ TEST_F(Source, FilesThatAreMissingMixedOrOfNoKnownFormatAreNamed) {
   EXPECT_NE(Failure().find("is empty"), std::string::npos) << Failure();
   spec_.files.reset();
   EXPECT_EQ(ReadSource(spec_).status().code(), Code::kFailedPrecondition);
+}
+
+TEST_F(Source, EmptyTruncatedAndDisagreeingParquetFilesAreNamed) {
+  const auto write = [&](const std::string& name, Column ids) {
+    const Field id{"id", ids.type()};
+    const Table table =
+        Table::Create(Schema({id, {"at", DataType::kTimestamp}}), {std::move(ids), Column::Timestamps({5})})
+            .value();
+    EXPECT_TRUE(WriteParquet(directory_.path() + "/" + name, table).ok());
+  };
+  write("a.parquet", Column::Ints({1}));
+  write("b.parquet", Column::Doubles({1}));
+  EXPECT_NE(Failure().find("b.parquet: column 'id' is double, but in"), std::string::npos) << Failure();
+  const std::string bytes = ReadFile(directory_.path() + "/a.parquet").value();
+  Write("b.parquet", bytes.substr(0, bytes.size() / 2));
+  EXPECT_EQ(ReadSource(spec_).status().code(), Code::kDataLoss);
+  EXPECT_NE(Failure().find("b.parquet is damaged or no Parquet file"), std::string::npos) << Failure();
+  Write("b.parquet", "");
+  EXPECT_NE(Failure().find("b.parquet is empty"), std::string::npos) << Failure();
+}
+
+TEST_F(Source, AParquetFileReplacedWhileItIsReadIsToBeReadAgain) {
+  const Table table = Table::Create(Schema({{"id", DataType::kInt64}, {"at", DataType::kTimestamp}}),
+                                    {Column::Ints({1}), Column::Timestamps({5})})
+                          .value();
+  const std::string path = directory_.path() + "/a.parquet";
+  ASSERT_TRUE(WriteParquet(path, table).ok());
+  bool replaced = false;
+  SourceReadOptions options;
+  options.progress = [&](const ReadProgress&) {
+    EXPECT_TRUE(std::exchange(replaced, true) || WriteParquet(path, table).ok());
+  };
+  EXPECT_EQ(ReadSource(spec_, options).status().code(), Code::kUnavailable);
+  EXPECT_TRUE(ReadSource(spec_).ok());
+}
+
+TEST_F(Source, AllOfTheFraudDataIsReadInOrder) {
+  const char* given = std::getenv("MILLRACE_SHARED");
+  const std::string shared = given != nullptr ? given : std::string(MILLRACE_SOURCE_DIR) + "/../shared";
+  if (!FileExists(shared + "/data/fraud"))
+    GTEST_SKIP() << "the fraud data is not at " << shared << "/data/fraud";
+  spec_.files->paths = {shared + "/data/fraud/*.parquet"};
+  spec_.event_time = "tx_datetime";
+  spec_.event_id = "transaction_id";
+  const SourceRows rows = ReadSource(spec_).value();
+  ASSERT_EQ(rows.events.num_rows(), 1'754'155u);
+  EXPECT_EQ(rows.dead_letters.num_rows(), 0u);
+  const auto times = rows.events.Find("tx_datetime").value().ints();
+  EXPECT_TRUE(std::is_sorted(times.begin(), times.end()));
+  const auto frauds = rows.events.Find("tx_fraud").value().ints();
+  EXPECT_EQ(std::count(frauds.begin(), frauds.end(), 1), 14'681);
 }
 
 TEST_F(Source, CsvFilesWhoseColumnsDisagreeAreNamed) {
