@@ -26,8 +26,9 @@
 namespace millrace::feature {
 
 struct BatchOptions {
-  int threads = 0;                             // 0: one a core
-  std::function<void(int64_t rows)> progress;  // rows done since the last call; from any of the threads
+  int threads = 0;  // 0: one a core
+  std::function<void(int64_t rows)> progress =
+      nullptr;  // rows done since the last call; from any of the threads
 };
 
 // The rows to compute features for; the result has one row for each, in this

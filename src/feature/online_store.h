@@ -106,14 +106,14 @@ struct SourceStats {
 };
 
 struct OnlineStoreOptions {
-  std::string directory;  // made when missing
+  std::string directory = {};  // made when missing
   // Events are held this much longer than the views need, so that times in the
   // past can be looked up as exactly. Default 0.
   Micros history{0};
   uint64_t snapshot_log_bytes = uint64_t{64} << 20;  // a log longer than this is replaced by a snapshot
   uint64_t max_buffer_bytes = uint64_t{64} << 20;    // of events not yet written; more are refused
   // Called for each event that Learn could not use, from the calling thread.
-  std::function<void(const std::string& source, const std::string& reason)> on_refused;
+  std::function<void(const std::string& source, const std::string& reason)> on_refused = nullptr;
 };
 
 // What was appended and learned after a position of the log: for the offline tables.
@@ -124,10 +124,10 @@ struct LogRange {
 };
 
 struct LoadOptions {
-  std::string marker;  // names what was loaded (data version, definitions); kept with the state
+  std::string marker = {};  // names what was loaded (data version, definitions); kept with the state
   // Position of the log up to which `events` holds what was appended; later events are added again.
   uint64_t through = 0;
-  std::function<void(int64_t rows)> progress;
+  std::function<void(int64_t rows)> progress = nullptr;
 };
 
 class OnlineStore;

@@ -40,10 +40,10 @@ struct TrainingSetRequest {
   ServicePlanPtr plan;
   EventTables events;  // by source; must hold the plan's own source
   Split split;
-  std::string label;                  // column of the examples
-  std::string where;                  // which rows are examples; "" takes all
-  std::vector<std::string> entities;  // further columns of the examples to keep, for metrics per entity
-  BatchOptions batch;
+  std::string label;                       // column of the examples
+  std::string where = {};                  // which rows are examples; "" takes all
+  std::vector<std::string> entities = {};  // further columns of the examples to keep, for metrics per entity
+  BatchOptions batch = {};
 };
 
 // The tables hold the inputs (double, in order), then label, event time, event

@@ -69,9 +69,23 @@ bool IsSorted(const PositionColumns& positions) {
 std::vector<int64_t> SortedOrder(const PositionColumns& positions) {
   std::vector<int64_t> order(positions.time.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    return positions.Compare(static_cast<size_t>(a), positions, static_cast<size_t>(b)) < 0;
-  });
+  const std::span<const int64_t> times = positions.time.ints();
+  if (!std::is_sorted(times.begin(), times.end())) {
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+      return positions.Compare(static_cast<size_t>(a), positions, static_cast<size_t>(b)) < 0;
+    });
+    return order;
+  }
+  // Mostly only events of one instant are out of order.
+  for (size_t begin = 0, end = 1; begin < order.size(); begin = end++) {
+    while (end < order.size() && times[end] == times[begin]) ++end;
+    if (end - begin == 1) continue;
+    std::stable_sort(order.begin() + static_cast<int64_t>(begin), order.begin() + static_cast<int64_t>(end),
+                     [&](int64_t a, int64_t b) {
+                       return positions.CompareIds(static_cast<size_t>(a), positions,
+                                                   static_cast<size_t>(b)) < 0;
+                     });
+  }
   return order;
 }
 
@@ -123,12 +137,10 @@ Status ApplyWhere(const ViewPlan& plan, const Table& events, std::vector<uint32_
   return Ok();
 }
 
-SpineRows SpineOfEvents(const Table& events, const PositionColumns& positions,
-                        const std::vector<int64_t>& order) {
+SpineRows SpineOfEvents(const PositionColumns& positions, const std::vector<int64_t>& order) {
   SpineRows spine;
   spine.times.assign(positions.time.ints().begin(), positions.time.ints().end());
   spine.result_rows.assign(order.begin(), order.end());
-  (void)events;
   return spine;
 }
 
@@ -221,7 +233,7 @@ Result<Batch> MakeBatch(const ViewPlan& plan, const Table& events, const Spine& 
     MR_ASSIGN_OR_RETURN(batch.spine, SpineOfEventRows(spine, positions, order));
     spine_codes = TakeCodes(codes, batch.spine.own);
   } else {
-    batch.spine = SpineOfEvents(batch.events, positions, order);
+    batch.spine = SpineOfEvents(positions, order);
     batch.same_rows = !plan.where;
     if (plan.where) spine_codes = codes;
   }

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# bench-features: Parquet files to the 12 window features of all transactions:
+# Millrace, Polars, DuckDB and pandas, each run in a process of its own, in turns.
+# The last line is the JSON result; BENCH_ROUNDS (3) rounds, pandas in one of them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source bench/common.sh
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+bench_build bench_features
+bench_venv features polars==1.42.1 duckdb==1.5.4 pandas==3.0.3 pyarrow==24.0.0
+rows=$(bench_fraud_rows)
+if [ -z "$rows" ]; then
+  say "the real transactions are not here (MILLRACE_SHARED); using the sample"
+  build/release/millrace sample fraud --out "$work/data" >&2
+  rows=$work/data
+fi
+python=.bench/features/bin/python
+for round in $(seq "${BENCH_ROUNDS:-3}"); do
+  say "round $round"
+  build/release/bench_features "$rows" >> "$work/millrace"
+  for peer in polars duckdb; do "$python" bench/features_peers.py "$peer" "$rows" >> "$work/$peer"; done
+done
+say "pandas, once (more than a minute)"
+"$python" bench/features_peers.py pandas "$rows" >> "$work/pandas"
+"$python" bench/features_report.py "$work" "$(build/release/millrace version | head -1)"
