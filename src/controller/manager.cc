@@ -6,7 +6,9 @@
 
 #include "base/log.h"
 #include "controller/controllers.h"
+#include "controller/feature_service/observe.h"
 #include "controller/key.h"
+#include "controller/plans.h"
 #include "resource/validate.h"
 
 namespace millrace::controller {
@@ -73,6 +75,14 @@ void Manager::ModelChanged(const std::string& project, const std::string& model)
   }
   // The change is announced before it takes effect: look soon, and once more for certain.
   for (const std::string& name : keys) queue_.AddAfter(name, std::chrono::milliseconds(50));
+}
+
+Result<feature::ServicePlanPtr> Manager::ServicePlan(const std::string& project, const std::string& service) {
+  MR_ASSIGN_OR_RETURN(const resource::Resource resource,
+                      context_.stores.resources.Get({"FeatureService", project, service}));
+  MR_ASSIGN_OR_RETURN(const std::string source_name, feature_service::SourceOf(context_, resource));
+  MR_ASSIGN_OR_RETURN(const SourceState source, ObserveSource(context_, project, source_name));
+  return CompileService(context_, project, service, source.plan);
 }
 
 std::map<std::string, TaskView> Manager::Running() const {

@@ -48,6 +48,10 @@ class Manager {
   // An alias or a version of a model has changed, or is about to.
   void ModelChanged(const std::string& project, const std::string& model);
 
+  // The plan of a FeatureService as its definition is now; Unavailable while
+  // something that it needs is not there yet.
+  Result<feature::ServicePlanPtr> ServicePlan(const std::string& project, const std::string& service);
+
   // What runs now, by "Kind/project/name".
   std::map<std::string, TaskView> Running() const;
 

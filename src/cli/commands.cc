@@ -1,0 +1,12 @@
+#include "cli/commands.h"
+
+namespace millrace::cli {
+
+std::vector<Command> Commands() {
+  return {UpCommand(),       ApplyCommand(),   ValidateCommand(), GetCommand(),       DescribeCommand(),
+          DeleteCommand(),   ExplainCommand(), WaitCommand(),     LogsCommand(),      PredictCommand(),
+          FeaturesCommand(), ModelsCommand(),  ReplayCommand(),   SampleCommand(),    TokenCommand(),
+          AuditCommand(),    TrainCommand(),   VersionCommand(),  CompletionCommand()};
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,124 @@
+#include "cli/commands.h"
+#include "cli/connection.h"
+#include "cli/resource_text.h"
+#include "cli/terminal.h"
+
+namespace millrace::cli {
+namespace {
+
+struct Args {
+  ServerOptions server;
+  std::string model;
+  std::string alias;
+  std::string reason;
+  std::string output;
+  int64_t version = 0;
+  bool remove = false;
+};
+
+std::string ModelPath(const Args& args) {
+  return ProjectPath(args.server.project) + "/models/" + http::PercentEncode(args.model);
+}
+
+Status List(const Args& args) {
+  MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
+  MR_ASSIGN_OR_RETURN(const Json answer,
+                      GetJson(client, ProjectPath(args.server.project) + "/registeredmodels"));
+  if (args.output == "json") {
+    Print(answer.dump(2) + "\n");
+    return Ok();
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& item : answer.value("items", Json::array())) {
+    std::string aliases;
+    const Json named = item.value("aliases", Json::object());
+    for (const auto& [alias, version] : named.items()) {
+      aliases += fmt::format("{}{}={}", aliases.empty() ? "" : " ", alias, CellText(version));
+    }
+    rows.push_back({CellText(item.value("name", Json())), CellText(item.value("latestVersion", Json())),
+                    aliases.empty() ? "-" : aliases});
+  }
+  Print(AlignedTable({"MODEL", "LATEST", "ALIASES"}, rows));
+  return Ok();
+}
+
+Status Versions(const Args& args) {
+  MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
+  MR_ASSIGN_OR_RETURN(const Json answer, GetJson(client, ModelPath(args) + "/versions"));
+  if (args.output == "json") {
+    Print(answer.dump(2) + "\n");
+    return Ok();
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& item : answer.value("items", Json::array())) {
+    const Json metrics = item.value("metrics", Json::object());
+    rows.push_back({CellText(item.value("version", Json())), CellText(item.value("status", Json())),
+                    CellText(item.value("aliases", Json())), CellText(metrics.value("auc_roc", Json())),
+                    CellText(metrics.value("average_precision", Json())),
+                    CellText(item.value("created", Json())), CellText(item.value("reason", Json()))});
+  }
+  Print(AlignedTable({"VERSION", "STATUS", "ALIASES", "AUC", "AP", "CREATED", "REASON"}, rows));
+  return Ok();
+}
+
+Status Alias(const Args& args) {
+  MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
+  if (args.alias.empty()) {
+    MR_ASSIGN_OR_RETURN(const Json answer, GetJson(client, ModelPath(args) + "/aliases"));
+    if (args.output == "json") {
+      Print(answer.dump(2) + "\n");
+      return Ok();
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const Json& move : answer.value("history", Json::array())) {
+      rows.push_back({CellText(move.value("time", Json())), CellText(move.value("alias", Json())),
+                      CellText(move.value("from", Json())), CellText(move.value("to", Json())),
+                      CellText(move.value("actor", Json())), CellText(move.value("reason", Json()))});
+    }
+    Print(AlignedTable({"TIME", "ALIAS", "FROM", "TO", "BY", "REASON"}, rows));
+    return Ok();
+  }
+  const std::string target = ModelPath(args) + "/aliases/" + http::PercentEncode(args.alias);
+  if (args.remove) {
+    MR_RETURN_IF_ERROR(SendJson(client, http::Method::kDelete, target, Json()).status());
+    Print(fmt::format("{}@{} removed\n", args.model, args.alias));
+    return Ok();
+  }
+  if (args.version < 1) return InvalidArgument("say which version: --version N");
+  const std::string reason = args.reason.empty() ? "moved by hand" : args.reason;
+  MR_RETURN_IF_ERROR(
+      SendJson(client, http::Method::kPut, target, {{"version", args.version}, {"reason", reason}}).status());
+  Print(fmt::format("{}@{} is version {}\n", args.model, args.alias, args.version));
+  return Ok();
+}
+
+}  // namespace
+
+Command ModelsCommand() {
+  auto args = std::make_shared<Args>();
+  const Option output = OneOf("-o,--output", "The form.", &args->output, {"json"});
+  const Option model = Required(Text("MODEL", "The model.", &args->model));
+  Command list{.name = "list",
+               .help = "Registered models with their aliases.",
+               .options = WithServer({output}, args->server),
+               .run = [args] { return List(*args); }};
+  Command versions{.name = "versions",
+                   .help = "Versions of a model, newest first, with what was decided on them.",
+                   .options = WithServer({model, output}, args->server),
+                   .run = [args] { return Versions(*args); }};
+  Command alias{
+      .name = "alias",
+      .help = "Shows the moves of a model's aliases, or moves one.",
+      .options = WithServer({model, Text("ALIAS", "The alias to move.", &args->alias),
+                             Number("--version", "Where it is to point.", &args->version),
+                             Text("--reason", "Why, for the record.", &args->reason),
+                             Flag("--remove", "Removes the alias.", &args->remove), output},
+                            args->server),
+      .run = [args] { return Alias(*args); },
+      .footer = "millrace models alias fraud champion --version 2 --reason 'back to the last good one'"};
+  return {.name = "models",
+          .help = "The registry: models, versions, aliases.",
+          .subcommands = {std::move(list), std::move(versions), std::move(alias)}};
+}
+
+}  // namespace millrace::cli

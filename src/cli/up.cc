@@ -1,0 +1,192 @@
+#include <csignal>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/data_dir.h"
+#include "cli/documents.h"
+#include "cli/platform.h"
+#include "cli/progress.h"
+#include "cli/terminal.h"
+#include "registry/package.h"
+#include "registry/sqlite_registry.h"
+#include "resource/decode.h"
+
+namespace millrace::cli {
+namespace {
+
+constexpr timespec kTick{.tv_sec = 0, .tv_nsec = 100'000'000};
+
+struct Args {
+  std::string folder;
+  std::string data_dir;
+  std::string listen = "127.0.0.1:7070";
+  std::string tls_cert;
+  std::string tls_key;
+  std::string anonymous;
+  std::string as_of;
+  std::string log_format = "text";
+  std::string log_level;
+  std::string project = "default";
+  bool once = false;
+};
+
+// "127.0.0.1:7070", "[::1]:7070", ":7070" or "7070".
+Status ParseListen(const std::string& text, PlatformOptions& options) {
+  const size_t colon = text.rfind(':');
+  std::string address = colon == std::string::npos ? "" : text.substr(0, colon);
+  const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
+  if (address.size() > 1 && address.front() == '[' && address.back() == ']')
+    address = address.substr(1, address.size() - 2);
+  const bool digits =
+      !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits) return InvalidArgument("--listen {} should be ADDRESS:PORT, such as 127.0.0.1:7070.", text);
+  options.port = std::stoll(port);
+  if (!address.empty()) options.address = address;
+  return Ok();
+}
+
+// Where the test range of a version begins: "fraud@champion", "fraud:3".
+Result<EventTime> TestStart(const Args& args, const std::string& data_dir) {
+  MR_ASSIGN_OR_RETURN(const resource::ModelReference reference, resource::ParseModelReference(args.as_of));
+  const std::string path = data_dir + "/registry.db";
+  if (!FileExists(path)) return NotFound("--as-of {}: {} holds no model yet.", args.as_of, data_dir);
+  MR_ASSIGN_OR_RETURN(const std::unique_ptr<registry::Registry> registry,
+                      registry::SqliteRegistry::Open({.path = path, .on_change = {}}));
+  const registry::ScopedName name{args.project, reference.model};
+  const Result<registry::ModelVersion> version = reference.version
+                                                     ? registry->GetVersion(name, *reference.version)
+                                                     : registry->ResolveAlias(name, reference.alias);
+  if (!version.ok()) return version.status();
+  MR_ASSIGN_OR_RETURN(const registry::ModelPackage package,
+                      registry::OpenPackage(version->source, version->digest));
+  MR_ASSIGN_OR_RETURN(const Json provenance, ParseJson(package.provenance_json));
+  const Json begin = resource::ValueAt(provenance, "split.testBegin");
+  if (!begin.is_string())
+    return NotFound("version {} of {} does not say where its test range begins", version->version,
+                    reference.model);
+  return ParseTime(begin.get<std::string>());
+}
+
+Result<PlatformOptions> OptionsOf(const Args& args) {
+  PlatformOptions options;
+  options.data_dir = args.data_dir.empty() ? DefaultDataDir(args.folder) : args.data_dir;
+  MR_RETURN_IF_ERROR(ParseListen(args.listen, options));
+  options.tls_certificate = args.tls_cert;
+  options.tls_key = args.tls_key;
+  options.anonymous = args.anonymous;
+  if (args.as_of.empty()) return options;
+  const Result<EventTime> time = ParseTime(args.as_of);
+  if (time.ok()) {
+    options.as_of = *time;
+    return options;
+  }
+  const bool reference = args.as_of.find_first_of("@:") != std::string::npos;
+  if (!reference) return time.status().WithContext("--as-of");
+  MR_ASSIGN_OR_RETURN(options.as_of, TestStart(args, options.data_dir));
+  return options;
+}
+
+void SayWhere(Progress& progress, const Platform& platform, const PlatformOptions& options) {
+  progress.Say(fmt::format("Millrace answers at {} (data in {}).", platform.url(), options.data_dir));
+  if (options.as_of) {
+    progress.Say(
+        fmt::format("The online state holds only what happened before {}.", FormatTime(*options.as_of)));
+  }
+  progress.Say("Look: millrace get all · millrace describe model/NAME · millrace get modelendpoints -w");
+}
+
+Status ApplyFolder(Platform& platform, const std::string& folder, Progress& progress) {
+  MR_ASSIGN_OR_RETURN(const std::vector<resource::Document> documents, LoadDocuments({folder}));
+  MR_ASSIGN_OR_RETURN(const resource::Plan plan, platform.Apply(documents));
+  if (!plan.diagnostics.empty()) return plan.diagnostics.ToStatus();
+  for (const resource::Applied& applied : plan.applied) {
+    if (applied.action == resource::ApplyAction::kUnchanged) continue;
+    progress.Say(
+        fmt::format("  {} {}", applied.resource.Key().ToString(), resource::ApplyActionName(applied.action)));
+  }
+  return Ok();
+}
+
+// Until a signal comes, or, with --once, until all is ready or something failed.
+Status Follow(const Args& args, Progress& progress, const sigset_t& signals) {
+  bool said_ready = false;
+  while (true) {
+    if (sigtimedwait(&signals, nullptr, &kTick) > 0) {
+      progress.Say("Stopping…");
+      return Ok();
+    }
+    progress.Tick();
+    const Overview& overview = progress.overview();
+    const bool all_ready = overview.total > 0 && overview.ready == overview.total;
+    if (all_ready && !said_ready)
+      progress.Say(args.once ? "Everything is ready." : "Everything is ready. Ctrl-C stops.");
+    said_ready = all_ready;
+    if (!args.once) continue;
+    if (all_ready) return Ok();
+    if (!overview.failure.empty()) return FailedPrecondition("{}", overview.failure);
+  }
+}
+
+Status Up(const Args& args) {
+  const bool json = args.log_format == "json";
+  std::string level = args.log_level;
+  if (level.empty()) level = json ? "info" : "warning";
+  ConfigureLog(json ? LogFormat::kJson : LogFormat::kText, level == "debug"  ? LogLevel::kDebug
+                                                           : level == "info" ? LogLevel::kInfo
+                                                                             : LogLevel::kWarning);
+  // Before any thread is made, so that none of them takes the signals.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  MR_ASSIGN_OR_RETURN(const PlatformOptions options, OptionsOf(args));
+  // Mistakes in the folder are found before anything is started or made.
+  if (!args.folder.empty()) MR_RETURN_IF_ERROR(LoadDocuments({args.folder}).status());
+  MR_ASSIGN_OR_RETURN(const std::unique_ptr<Platform> platform, Platform::Start(options));
+  Progress progress(*platform);
+  WriteNote(platform->url(), options.data_dir);
+  SayWhere(progress, *platform, options);
+  Status ended = args.folder.empty() ? Ok() : ApplyFolder(*platform, args.folder, progress);
+  if (ended.ok()) ended = Follow(args, progress, signals);
+  progress.Clear();
+  RemoveNote(platform->url());
+  platform->Stop();
+  return ended;
+}
+
+}  // namespace
+
+Command UpCommand() {
+  auto args = std::make_shared<Args>();
+  return {
+      .name = "up",
+      .help = "Runs Millrace in this process, on what a folder of YAML says.",
+      .options =
+          {Text("DIR", "A folder of YAML, or a file; without it, what was applied before.", &args->folder),
+           FromEnv(Text("--data-dir", "Where everything is kept; DIR/.millrace otherwise.", &args->data_dir),
+                   "MILLRACE_DATA_DIR"),
+           Text("--listen", "ADDRESS:PORT. Other addresses than loopback need TLS.", &args->listen),
+           Text("--tls-cert", "PEM file of the server's certificate.", &args->tls_cert),
+           Text("--tls-key", "PEM file of its key.", &args->tls_key),
+           OneOf("--anonymous", "The role of callers without a token, on loopback.", &args->anonymous,
+                 {"viewer", "editor", "admin"}),
+           Text("--as-of",
+                "For replays: the online state holds only the events before this time, or before the test "
+                "range of "
+                "a version (MODEL@ALIAS, MODEL:N).",
+                &args->as_of),
+           Flag("--once", "Ends when everything is ready, or with what has failed.", &args->once),
+           OneOf("--log-format", "The form of log lines on standard error.", &args->log_format,
+                 {"text", "json"}),
+           OneOf("--log-level", "The least that is logged.", &args->log_level, {"debug", "info", "warning"})},
+      .run = [args] { return Up(*args); },
+      .footer = "millrace up examples/fraud"};
+}
+
+}  // namespace millrace::cli
