@@ -61,9 +61,9 @@ struct ServingStats {
 
 struct EndpointOptions {
   std::string project = "default";
-  std::string name;
+  std::string name = {};
   feature::OnlineStore* store = nullptr;  // outlives the endpoint; null: feature tensors only
-  std::string learn;                      // "PROJECT/SOURCE" that scored events enter; "" for none
+  std::string learn = {};                 // "PROJECT/SOURCE" that scored events enter; "" for none
   telemetry::Metrics* metrics = nullptr;  // outlives the endpoint; null for none
 };
 

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
 #include <map>
-#include <numeric>
+#include <optional>
 #include <utility>
 
 namespace millrace::inference::internal {
@@ -28,38 +29,47 @@ SlotIndex CollectSlots(const TreeEnsemble& ensemble, std::vector<Slot>& slots) {
   return index;
 }
 
-// Fills the complete subtree `at` of a padded tree from node `from`; below a
-// leaf every decision leads to the same value.
+void SplitSlots(CompiledForest& forest) {
+  const size_t n = forest.slots.size();
+  forest.slot_features.assign(std::max(kRegisterSlots, n + 1), 0);
+  forest.slot_missing.assign(std::max(kRegisterSlots, n + 1), -kInfinity);
+  for (size_t i = 0; i < n; ++i) {
+    forest.slot_features[i] = static_cast<int32_t>(forest.slots[i].feature);
+    forest.slot_missing[i] = forest.slots[i].missing;
+  }
+}
+
+// Fills a complete tree of `inner` inner nodes from the top levels of `tree`;
+// below a leaf every decision leads to the same place. What stands in the last
+// level is the leaf's value, or, with a base, the bits of base + the node's index.
 struct PadTree {
   const Tree& tree;
   const SlotIndex& slots;
-  size_t inner;  // inner nodes of the complete tree
+  size_t inner;
+  std::optional<uint32_t> base;
   float* thresholds;
   uint32_t* slot;
   float* leaves;
 
   void Fill(size_t at, const TreeNode& from) {
     if (at >= inner) {
-      leaves[at - inner] = from.value;
+      const auto index = static_cast<uint32_t>(&from - tree.nodes.data());
+      leaves[at - inner] = base.has_value() ? std::bit_cast<float>(*base + index) : from.value;
       return;
     }
-    if (from.is_leaf()) {
-      thresholds[at] = 0;
-      slot[at] = 0;
-      Fill(2 * at + 1, from);
-      Fill(2 * at + 2, from);
-      return;
-    }
-    thresholds[at] = from.value;
-    slot[at] = slots.at({from.feature, from.default_left});
+    const bool leaf = from.is_leaf();
+    thresholds[at] = leaf ? 0 : from.value;
+    slot[at] = leaf ? 0 : slots.at({from.feature, from.default_left});
     const auto left = static_cast<size_t>(from.left);
-    Fill(2 * at + 1, tree.nodes[left]);
-    Fill(2 * at + 2, tree.nodes[left + 1]);
+    Fill(2 * at + 1, leaf ? from : tree.nodes[left]);
+    Fill(2 * at + 2, leaf ? from : tree.nodes[left + 1]);
   }
 };
 
-void CompileShallow(const TreeEnsemble& ensemble, const SlotIndex& slots, CompiledForest& forest) {
-  const size_t inner = (size_t{1} << forest.depth) - 1;
+// The top `depth` levels of every tree, side by side and tree by tree.
+void CompileComplete(const TreeEnsemble& ensemble, const SlotIndex& slots, int depth,
+                     CompiledForest& forest) {
+  const size_t inner = (size_t{1} << depth) - 1;
   const size_t leaves = inner + 1;
   const size_t trees = ensemble.trees.size();
   const size_t groups = (trees + kGroup - 1) / kGroup;
@@ -71,12 +81,15 @@ void CompileShallow(const TreeEnsemble& ensemble, const SlotIndex& slots, Compil
   forest.group_leaves.resize(groups * leaves * kGroup);
   for (size_t t = 0; t < trees; ++t) {
     const Tree& tree = ensemble.trees[t];
-    PadTree pad{tree,
-                slots,
-                inner,
-                &forest.tree_thresholds[t * inner],
-                &forest.tree_slots[t * inner],
-                &forest.tree_leaves[t * leaves]};
+    std::optional<uint32_t> base;
+    if (forest.layout == CompiledForest::Layout::kDeep) base = forest.deep_roots[t];
+    PadTree pad{.tree = tree,
+                .slots = slots,
+                .inner = inner,
+                .base = base,
+                .thresholds = &forest.tree_thresholds[t * inner],
+                .slot = &forest.tree_slots[t * inner],
+                .leaves = &forest.tree_leaves[t * leaves]};
     pad.Fill(0, tree.nodes[0]);
     const size_t group = t / kGroup;
     for (size_t i = 0; i < inner; ++i) {
@@ -95,7 +108,10 @@ void CompileDeep(const TreeEnsemble& ensemble, const SlotIndex& slots, CompiledF
   for (const Tree& tree : ensemble.trees) {
     const auto root = static_cast<uint32_t>(forest.deep_nodes.size());
     forest.deep_roots.push_back(root);
-    forest.deep_depths.push_back(static_cast<uint16_t>(tree.depth));
+    const auto depth = static_cast<uint16_t>(tree.depth);
+    if (forest.deep_depths.size() % kGroup == 0) forest.deep_group_depths.push_back(0);
+    forest.deep_group_depths.back() = std::max(forest.deep_group_depths.back(), depth);
+    forest.deep_depths.push_back(depth);
     for (size_t i = 0; i < tree.nodes.size(); ++i) {
       const TreeNode& node = tree.nodes[i];
       const uint32_t left = root + static_cast<uint32_t>(node.is_leaf() ? i : static_cast<size_t>(node.left));
@@ -128,16 +144,6 @@ size_t Bytes(const std::vector<T>& values) {
   return values.capacity() * sizeof(T);
 }
 
-void FillSlots(const CompiledForest& forest, const float* row, float* out) {
-  const size_t n = forest.slots.size();
-  const Slot* slots = forest.slots.data();
-  for (size_t i = 0; i < n; ++i) {
-    const float value = row[slots[i].feature];
-    out[i] = value != value ? slots[i].missing : value;
-  }
-  out[n] = -kInfinity;
-}
-
 // One whole block of rows, or its rest one by one.
 void PredictBlock(const CompiledForest& forest, const float* rows, float* margins) {
   alignas(64) std::array<float, (kMaxSlots + 1) * kBlockRows> slots;
@@ -163,11 +169,22 @@ void PredictBlock(const CompiledForest& forest, const float* rows, float* margin
 
 }  // namespace
 
+void FillSlots(const CompiledForest& forest, const float* row, float* out) {
+  const size_t n = forest.slots.size();
+  const Slot* slots = forest.slots.data();
+  for (size_t i = 0; i < n; ++i) {
+    const float value = row[slots[i].feature];
+    out[i] = value != value ? slots[i].missing : value;
+  }
+  out[n] = -kInfinity;
+}
+
 size_t CompiledForest::memory_bytes() const {
-  return Bytes(base_margins) + Bytes(tree_output) + Bytes(slots) + Bytes(group_thresholds) +
-         Bytes(group_slots) + Bytes(group_leaves) + Bytes(tree_thresholds) + Bytes(tree_slots) +
-         Bytes(tree_leaves) + Bytes(deep_nodes) + Bytes(deep_roots) + Bytes(deep_depths) +
-         Bytes(general_nodes) + Bytes(general_roots) + Bytes(category_bits);
+  return Bytes(base_margins) + Bytes(tree_output) + Bytes(slots) + Bytes(slot_features) +
+         Bytes(slot_missing) + Bytes(group_thresholds) + Bytes(group_slots) + Bytes(group_leaves) +
+         Bytes(tree_thresholds) + Bytes(tree_slots) + Bytes(tree_leaves) + Bytes(deep_nodes) +
+         Bytes(deep_roots) + Bytes(deep_depths) + Bytes(deep_group_depths) + Bytes(general_nodes) +
+         Bytes(general_roots) + Bytes(category_bits);
 }
 
 Isa DetectIsa() {
@@ -204,18 +221,21 @@ Result<CompiledForest> CompileForest(const TreeEnsemble& ensemble, Isa isa) {
   if (categorical || forest.slots.size() > kMaxSlots || nodes > kMaxDeepNodes) {
     forest.layout = CompiledForest::Layout::kGeneral;
     CompileGeneral(ensemble, forest);
+    forest.row_kernel = GeneralRow;
     return forest;
   }
+  SplitSlots(forest);
   const bool one_output = ensemble.base_margins.size() == 1;
   if (forest.depth <= kMaxShallowDepth && !forest.slots.empty()) {
     forest.layout = CompiledForest::Layout::kShallow;
-    CompileShallow(ensemble, slots, forest);
+    CompileComplete(ensemble, slots, forest.depth, forest);
     forest.row_kernel = ShallowRowKernel(isa, forest.depth, forest.slots.size(), one_output);
     forest.block_kernel = ShallowBlockKernel(isa, forest.depth);
   } else {
     forest.layout = CompiledForest::Layout::kDeep;
     CompileDeep(ensemble, slots, forest);
-    forest.row_kernel = DeepRowKernel(isa, one_output);
+    if (isa == Isa::kAvx512) CompileComplete(ensemble, slots, kTopDepth, forest);
+    forest.row_kernel = DeepRowKernel(isa, forest.slots.size(), one_output);
     forest.block_kernel = DeepBlockKernel(isa);
   }
   if (ensemble.base_margins.size() > kMaxBlockOutputs) forest.block_kernel = nullptr;
@@ -223,14 +243,7 @@ Result<CompiledForest> CompileForest(const TreeEnsemble& ensemble, Isa isa) {
 }
 
 void PredictRow(const CompiledForest& forest, const float* row, float* margins) {
-  std::copy(forest.base_margins.begin(), forest.base_margins.end(), margins);
-  if (forest.layout == CompiledForest::Layout::kGeneral) {
-    GeneralRow(forest, row, margins);
-    return;
-  }
-  alignas(64) std::array<float, kMaxSlots + 1> slots;
-  FillSlots(forest, row, slots.data());
-  forest.row_kernel(forest, slots.data(), margins);
+  forest.row_kernel(forest, row, margins);
 }
 
 void PredictRows(const CompiledForest& forest, const float* rows, size_t n, float* margins) {

@@ -16,7 +16,9 @@
 //  - deep: 8-byte nodes in breadth-first order, siblings adjacent, so a step is
 //    `next = left + !(slot < threshold)`; a leaf's slot is the constant −∞ and
 //    its left child itself, so that a walk of fixed length ends there. Several
-//    trees (one row) or rows (a block) are in flight to hide the latency.
+//    trees (one row) or rows (a block) are in flight to hide the latency. With
+//    AVX-512 the top kTopDepth levels are also laid out as a shallow forest whose
+//    "leaves" are the nodes where the walk goes on.
 //  - general: trees with categorical splits, or beyond what a deep node can
 //    address; node by node.
 //
@@ -34,9 +36,11 @@
 namespace millrace::inference::internal {
 
 inline constexpr int kMaxShallowDepth = 4;
+inline constexpr int kTopDepth = 4;
 inline constexpr size_t kGroup = 16;      // trees evaluated side by side for one row
 inline constexpr size_t kBlockRows = 64;  // rows evaluated side by side
 inline constexpr size_t kMaxSlots = 511;  // with the constant one: 512 floats a row on the stack
+inline constexpr size_t kRegisterSlots = 32;
 inline constexpr uint32_t kSlotBits = 9;
 inline constexpr size_t kMaxDeepNodes = size_t{1} << (32 - kSlotBits);
 inline constexpr size_t kMaxBlockOutputs = 64;
@@ -63,9 +67,8 @@ struct GeneralNode {
 
 struct CompiledForest;
 
-// Margins of one row from its slots (num_slots values, then −∞). `margins` holds
-// the base margins on entry.
-using RowKernel = void (*)(const CompiledForest&, const float* slots, float* margins);
+// Margins of one row; `margins` is set.
+using RowKernel = void (*)(const CompiledForest&, const float* row, float* margins);
 // Margins of kBlockRows rows: slot s of row r is at slots[s * kBlockRows + r],
 // output o of row r at margins[o * kBlockRows + r], base margins on entry.
 using BlockKernel = void (*)(const CompiledForest&, const float* slots, float* margins);
@@ -79,8 +82,12 @@ struct CompiledForest {
   std::vector<float> base_margins;
   std::vector<uint32_t> tree_output;  // padded with zeros to a multiple of kGroup
   std::vector<Slot> slots;
+  // The same by parts, for registers: at least kRegisterSlots long, padded with
+  // feature 0; entry slots.size() is the constant slot.
+  std::vector<int32_t> slot_features;
+  std::vector<float> slot_missing;
 
-  // Shallow. Nodes of a complete tree are numbered by level: the children of i
+  // Shallow, or the top of deep trees. Nodes of a complete tree are numbered by level: the children of i
   // are 2i+1 and 2i+2. Group g, node i, tree t of the group: [(g * nodes + i) * kGroup + t].
   int depth = 0;
   std::vector<float> group_thresholds;
@@ -91,17 +98,18 @@ struct CompiledForest {
   std::vector<uint32_t> tree_slots;
   std::vector<float> tree_leaves;
 
-  // Deep.
+  // Deep. A leaf of the top levels is the index of a deep node, in a float's bits.
   std::vector<DeepNode> deep_nodes;
   std::vector<uint32_t> deep_roots;
-  std::vector<uint16_t> deep_depths;
+  std::vector<uint16_t> deep_depths;        // a tree
+  std::vector<uint16_t> deep_group_depths;  // the deepest tree of a group
 
   // General.
   std::vector<GeneralNode> general_nodes;
   std::vector<uint32_t> general_roots;
   std::vector<uint32_t> category_bits;
 
-  RowKernel row_kernel = nullptr;      // not for kGeneral
+  RowKernel row_kernel = nullptr;
   BlockKernel block_kernel = nullptr;  // null: rows one by one
 
   size_t memory_bytes() const;
@@ -115,12 +123,14 @@ Isa DetectIsa();
 Result<CompiledForest> CompileForest(const TreeEnsemble& ensemble, Isa isa);
 
 void PredictRow(const CompiledForest& forest, const float* row, float* margins);
+// The values of slots.size() slots, then −∞.
+void FillSlots(const CompiledForest& forest, const float* row, float* out);
 void PredictRows(const CompiledForest& forest, const float* rows, size_t n, float* margins);
 
 // Kernels, by layout and instruction set (kernels_*.cc).
 RowKernel ShallowRowKernel(Isa isa, int depth, size_t num_slots, bool one_output);
 BlockKernel ShallowBlockKernel(Isa isa, int depth);
-RowKernel DeepRowKernel(Isa isa, bool one_output);
+RowKernel DeepRowKernel(Isa isa, size_t num_slots, bool one_output);
 BlockKernel DeepBlockKernel(Isa isa);
 void GeneralRow(const CompiledForest& forest, const float* row, float* margins);
 

@@ -158,7 +158,8 @@ Result<Document> JsonReader::ReadRoot(json::document& root) {
   if (auto error = root.get_object().get(object)) return Broken(error);
   MR_ASSIGN_OR_RETURN(Document document, ReadObject(object, 1));
   const char* rest = nullptr;
-  if (!root.current_location().get(rest)) return InvalidArgument("the model has text after its JSON document");
+  if (!root.current_location().get(rest))
+    return InvalidArgument("the model has text after its JSON document");
   return document;
 }
 

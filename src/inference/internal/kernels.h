@@ -15,6 +15,9 @@ BlockKernel ShallowBlockKernel(int depth);
 namespace avx512 {
 RowKernel ShallowRowKernel(int depth, size_t num_slots, bool one_output);
 BlockKernel ShallowBlockKernel(int depth);
+// Both need the top levels of the trees in the shallow form.
+RowKernel DeepRowKernel(size_t num_slots, bool one_output);
+BlockKernel DeepBlockKernel();
 }  // namespace avx512
 
 }  // namespace millrace::inference::internal

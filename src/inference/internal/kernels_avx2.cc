@@ -26,9 +26,10 @@ enum class Lookup { kOne, kTwo, kGather };
 
 template <Lookup kLookup>
 struct SlotValues {
-  explicit SlotValues(const float* slots) : memory(slots) {
-    low = kLookup == Lookup::kGather ? _mm256_setzero_ps() : _mm256_loadu_ps(slots);
-    high = kLookup == Lookup::kTwo ? _mm256_loadu_ps(slots + kLanes) : _mm256_setzero_ps();
+  SlotValues(const CompiledForest& forest, const float* row) {
+    FillSlots(forest, row, memory);
+    low = _mm256_loadu_ps(memory);
+    high = _mm256_loadu_ps(memory + kLanes);
   }
   __m256 operator[](__m256i slot) const {
     if constexpr (kLookup == Lookup::kOne) return _mm256_permutevar8x32_ps(low, slot);
@@ -40,7 +41,7 @@ struct SlotValues {
     }
     return _mm256_i32gather_ps(memory, slot, 4);
   }
-  const float* memory;
+  float memory[kMaxSlots + 1];
   __m256 low;
   __m256 high;
 };
@@ -73,9 +74,10 @@ __m256 HalfGroupLeaves(const CompiledForest& forest, size_t group, size_t half,
 }
 
 template <int kDepth, Lookup kLookup, bool kOneOutput>
-void ShallowRow(const CompiledForest& forest, const float* slots, float* margins) {
-  const SlotValues<kLookup> values(slots);
+void ShallowRow(const CompiledForest& forest, const float* row, float* margins) {
+  const SlotValues<kLookup> values(forest, row);
   const size_t trees = forest.num_trees;
+  for (size_t o = 0; o < forest.base_margins.size(); ++o) margins[o] = forest.base_margins[o];
   float sum = margins[0];
   for (size_t t = 0; t < trees; t += kLanes) {
     alignas(32) std::array<float, kLanes> leaf;

@@ -24,9 +24,16 @@ float ShallowLeaf(const CompiledForest& forest, size_t tree, const float* slots,
   return forest.tree_leaves[tree * (inner + 1) + (at - inner)];
 }
 
-void ShallowRow(const CompiledForest& forest, const float* slots, float* margins) {
+void StartAtBase(const CompiledForest& forest, float* margins) {
+  std::copy(forest.base_margins.begin(), forest.base_margins.end(), margins);
+}
+
+void ShallowRow(const CompiledForest& forest, const float* row, float* margins) {
+  std::array<float, kMaxSlots + 1> slots;
+  FillSlots(forest, row, slots.data());
+  StartAtBase(forest, margins);
   for (size_t t = 0; t < forest.num_trees; ++t) {
-    margins[forest.tree_output[t]] += ShallowLeaf(forest, t, slots, 1);
+    margins[forest.tree_output[t]] += ShallowLeaf(forest, t, slots.data(), 1);
   }
 }
 
@@ -45,7 +52,11 @@ uint32_t Step(const DeepNode* nodes, uint32_t at, const float* slots, size_t str
 
 // Walks `kInFlight` trees side by side, so that one's loads overlap another's.
 template <bool kOneOutput>
-void DeepRow(const CompiledForest& forest, const float* slots, float* margins) {
+void DeepRow(const CompiledForest& forest, const float* row, float* margins) {
+  std::array<float, kMaxSlots + 1> values;
+  FillSlots(forest, row, values.data());
+  const float* slots = values.data();
+  StartAtBase(forest, margins);
   const DeepNode* nodes = forest.deep_nodes.data();
   const uint32_t* roots = forest.deep_roots.data();
   const uint16_t* depths = forest.deep_depths.data();
@@ -107,6 +118,7 @@ bool GoesLeft(const CompiledForest& forest, const GeneralNode& node, float value
 }  // namespace
 
 void GeneralRow(const CompiledForest& forest, const float* row, float* margins) {
+  StartAtBase(forest, margins);
   const GeneralNode* nodes = forest.general_nodes.data();
   for (size_t t = 0; t < forest.num_trees; ++t) {
     const GeneralNode* node = nodes + forest.general_roots[t];
@@ -137,8 +149,18 @@ BlockKernel ShallowBlockKernel(Isa isa, int depth) {
   return kernel != nullptr ? kernel : ShallowBlock;
 }
 
-RowKernel DeepRowKernel(Isa, bool one_output) { return one_output ? DeepRow<true> : DeepRow<false>; }
+RowKernel DeepRowKernel(Isa isa, size_t num_slots, bool one_output) {
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx512) return avx512::DeepRowKernel(num_slots, one_output);
+#endif
+  return one_output ? DeepRow<true> : DeepRow<false>;
+}
 
-BlockKernel DeepBlockKernel(Isa) { return DeepBlock; }
+BlockKernel DeepBlockKernel(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx512) return avx512::DeepBlockKernel();
+#endif
+  return DeepBlock;
+}
 
 }  // namespace millrace::inference::internal

@@ -35,7 +35,7 @@ constexpr std::array<Objective, 20> kObjectives = {{
     {"reg:squarederror", Link::kIdentity, Start::kScore},
     {"reg:squaredlogerror", Link::kIdentity, Start::kScore},
     {"reg:tweedie", Link::kExp, Start::kLog},
-    {"survival:aft", Link::kExp, Start::kLog},
+    {"survival:aft", Link::kExpDouble, Start::kLog},
     {"survival:cox", Link::kExp, Start::kLog},
 }};
 
@@ -94,6 +94,9 @@ void ApplyLink(Link link, size_t outputs, std::span<float> margins) {
       return;
     case Link::kExp:
       for (float& margin : margins) margin = std::exp(margin);
+      return;
+    case Link::kExpDouble:
+      for (float& margin : margins) margin = static_cast<float>(std::exp(static_cast<double>(margin)));
       return;
     case Link::kStep:
       for (float& margin : margins) margin = margin > 0.0F ? 1.0F : 0.0F;

@@ -10,8 +10,8 @@
 
 namespace millrace::inference::internal {
 
-// Margin to prediction.
-enum class Link : uint8_t { kIdentity, kSigmoid, kExp, kStep, kSoftmax, kArgMax };
+// Margin to prediction. kExpDouble is exp in double, rounded to float32.
+enum class Link : uint8_t { kIdentity, kSigmoid, kExp, kExpDouble, kStep, kSoftmax, kArgMax };
 
 struct Objective {
   std::string_view name;
