@@ -1,5 +1,8 @@
 # Everything a developer or a newcomer runs. `make help` lists it.
 SHELL := /bin/bash
+# Compilations are shared between build folders and checkouts.
+export CCACHE_NOHASHDIR := 1
+export CCACHE_BASEDIR := $(CURDIR)
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test check lint format bench verify-features clean
 
