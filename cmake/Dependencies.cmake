@@ -22,6 +22,11 @@ target_include_directories(arrow_parquet SYSTEM INTERFACE ${MILLRACE_DEPS}/inclu
 target_link_libraries(arrow_parquet INTERFACE
   ${MILLRACE_DEPS}/lib/libparquet.so.2600 ${MILLRACE_DEPS}/lib/libarrow.so.2600)
 
+# libparquet exports a newer simdjson of its own. Whichever library comes first on
+# the link line is the one that our code calls, and its classes must be those of
+# the header we compile with: so simdjson always goes before arrow_parquet.
+set_property(TARGET simdjson::simdjson APPEND PROPERTY INTERFACE_LINK_LIBRARIES arrow_parquet)
+
 add_library(duckdb INTERFACE)
 target_include_directories(duckdb SYSTEM INTERFACE ${CMAKE_SOURCE_DIR}/third_party/duckdb)
 target_link_libraries(duckdb INTERFACE ${MILLRACE_DEPS}/lib/libduckdb.so)
