@@ -11,8 +11,8 @@
 // Types are exact: an int64 takes integers only (of any size that fits; 1.5 and
 // 1.0 are refused), a double takes any number, a timestamp RFC 3339 text (one
 // without a zone is in the source's) and no number. A missing field is null. A
-// row that cannot be used becomes a dead letter; a body that cannot be read at
-// all is InvalidArgument. Thread safe.
+// row that cannot be used becomes a dead letter. A body that is too large is
+// ResourceExhausted, one that cannot be read at all InvalidArgument. Thread safe.
 #pragma once
 
 #include <string>

@@ -55,7 +55,7 @@ struct ReadProgress {
 
 struct SourceReadOptions {
   int threads = 0;                                         // 0: one a core
-  int64_t memory_limit = 0;                                // bytes, of DuckDB; 0: half of the machine's
+  int64_t memory_limit = 0;                                // bytes, of the SQL step; 0: 80% of the machine's
   std::function<void(const ReadProgress&)> progress = {};  // from any of the reading threads, one at a time
 };
 

@@ -266,6 +266,24 @@ TEST_F(Source, CsvFilesWhoseColumnsDisagreeAreNamed) {
   EXPECT_NE(Failure().find("a.csv has no column 'x'"), std::string::npos) << Failure();
 }
 
+TEST_F(Source, AHeaderAloneIsASourceWithoutEvents) {
+  Write("a.csv", "id,at\n");
+  EXPECT_EQ(Events(), "");
+  EXPECT_EQ(rows_.events.schema(), Schema({{"id", DataType::kString}, {"at", DataType::kTimestamp}}));
+  EXPECT_EQ(rows_.dead_letters.schema(), DeadLetterSchema());
+}
+
+TEST_F(Source, LocalTimesAreInTheSourcesZoneInFilesAndInSql) {
+  spec_.time_zone = "Europe/Zurich";
+  if (!TimeZone::Load(spec_.time_zone).ok()) GTEST_SKIP() << "the package tzdata is not installed";
+  Write("a.csv", "id,at\n1,2018-07-25 02:00:00\n2,2018-07-25T00:00:01Z\n");
+  EXPECT_EQ(Events(), "1 00:00:00Z\n2 00:00:01Z\n");
+  spec_.files->sql =
+      "SELECT id, hour(\"at\") AS local_hour, make_timestamp(2018, 7, 25, 2, 0, 0) AS at FROM files ORDER BY "
+      "id";
+  EXPECT_EQ(Events(), "1 2 00:00:00Z\n2 2 00:00:00Z\n");
+}
+
 TEST_F(Source, AFileChangedWhileItIsReadIsToBeReadAgain) {
   const std::string path = Write("a.csv", "id,at\n1,2018-07-25\n");
   bool changed = false;
