@@ -51,7 +51,7 @@ Json ObjectSchema(const Field& field) {
     for (const std::string& name : group) alternatives.push_back({{"required", Json::array({name})}});
     schema["allOf"].push_back({{"oneOf", std::move(alternatives)}});
   }
-  for (const auto& rule : field.requires_) {
+  for (const auto& rule : field.needs) {
     schema["dependentRequired"][rule[0]] = Json(std::vector<std::string>(rule.begin() + 1, rule.end()));
   }
   return schema;

@@ -89,7 +89,7 @@ void CheckDescription(const std::string& kind, const Field& field, bool is_eleme
     MR_CHECK(names.insert(child.name).second, "{}: {} stands twice", kind, child.name);
     CheckDescription(kind, child, collection);
   }
-  for (const auto* groups : {&field.one_of, &field.requires_}) {
+  for (const auto* groups : {&field.one_of, &field.needs}) {
     for (const auto& group : *groups) {
       for (const auto& name : group) {
         MR_CHECK(names.contains(name), "{}: {} has no field {}", kind, field.name, name);

@@ -69,12 +69,12 @@ struct Field {
   bool above_minimum = false;  // the minimum itself is not allowed
   size_t min_items = 0;        // of a list or a map
   size_t max_items = 1024;
-  size_t max_length = 4096;                         // of a text, in bytes
-  std::vector<std::string> values;                  // of an enum
-  std::string reference;                            // kind that a reference names
-  std::vector<Field> fields;                        // children, or the one element
-  std::vector<std::vector<std::string>> one_of;     // exactly one of each group
-  std::vector<std::vector<std::string>> requires_;  // if the first is given, the others must be
+  size_t max_length = 4096;                      // of a text, in bytes
+  std::vector<std::string> values;               // of an enum
+  std::string reference;                         // kind that a reference names
+  std::vector<Field> fields;                     // children, or the one element
+  std::vector<std::vector<std::string>> one_of;  // exactly one of each group
+  std::vector<std::vector<std::string>> needs;   // if the first is given, the others must be
 
   Field Required() &&;
   Field Default(Json value) &&;

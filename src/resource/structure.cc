@@ -208,7 +208,7 @@ void Checker::CheckGroups(const Field& field, const Json& value, const std::stri
                                millrace::Join(group, ", ")));
     }
   }
-  for (const auto& rule : field.requires_) {
+  for (const auto& rule : field.needs) {
     if (!value.contains(rule[0])) continue;
     for (size_t i = 1; i < rule.size(); ++i) {
       if (!value.contains(rule[i])) Report(path, fmt::format("{} needs {} beside it", rule[0], rule[i]));

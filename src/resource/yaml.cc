@@ -81,6 +81,7 @@ class Builder : public YAML::EventHandler {
   bool AtKey() const { return !frames_.empty() && frames_.back().value.is_object() && !frames_.back().key; }
 
   std::string Enter(const YAML::Mark& mark);
+  void Note(const std::string& path, const YAML::Mark& mark);
   void SetKey(const YAML::Mark& mark, const std::string& key);
   void Open(const YAML::Mark& mark, Json value);
   void Close();
@@ -94,6 +95,7 @@ class Builder : public YAML::EventHandler {
   std::optional<Document> document_;
   std::vector<Frame> frames_;
   size_t nodes_ = 0;
+  size_t path_bytes_ = 0;
 };
 
 void Builder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
@@ -104,7 +106,17 @@ void Builder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anc
   Add(mark, Json(text));
 }
 
+// Many fields below one long name would take far more memory than their text.
+void Builder::Note(const std::string& path, const YAML::Mark& mark) {
+  path_bytes_ += path.size();
+  if (path_bytes_ > limits_.path_bytes) throw Abort{mark, "its names are too long for so many fields"};
+  document_->marks[path] = Place(mark);
+}
+
 void Builder::SetKey(const YAML::Mark& mark, const std::string& key) {
+  if (key.size() > limits_.key_bytes) {
+    throw Abort{mark, fmt::format("a key is longer than {} bytes", limits_.key_bytes)};
+  }
   Frame& frame = frames_.back();
   const std::string path = frame.path.empty() ? key : frame.path + "." + key;
   frame.key = key;
@@ -116,7 +128,7 @@ void Builder::SetKey(const YAML::Mark& mark, const std::string& key) {
                       fmt::format("the key '{}' stands twice; it is already on line {}", key, first.line)});
     return;
   }
-  document_->marks[path] = Place(mark);
+  Note(path, mark);
 }
 
 // The path of the node that begins here; notes its place where that is not its key's.
@@ -124,13 +136,13 @@ std::string Builder::Enter(const YAML::Mark& mark) {
   if (++nodes_ > limits_.nodes)
     throw Abort{mark, fmt::format("the file has more than {} values", limits_.nodes)};
   if (frames_.empty()) {
-    document_->marks[""] = Place(mark);
+    Note("", mark);
     return "";
   }
   Frame& frame = frames_.back();
   if (frame.value.is_array()) {
     frame.place = fmt::format("{}[{}]", frame.path, frame.value.size());
-    document_->marks[frame.place] = Place(mark);
+    Note(frame.place, mark);
   }
   return frame.place;
 }

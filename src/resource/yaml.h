@@ -25,7 +25,9 @@ struct YamlLimits {
   size_t bytes = 1 << 20;  // of one file
   int depth = 32;
   size_t nodes = 100'000;  // of one file
-  size_t files = 1'000;    // of one folder
+  size_t key_bytes = 1'024;
+  size_t path_bytes = 1 << 25;  // of all fields of one file together: what their marks take
+  size_t files = 1'000;         // of one folder
   size_t folder_depth = 16;
 };
 

@@ -115,11 +115,31 @@ TEST(Yaml, IsBounded) {
     EXPECT_EQ(set.diagnostics.ToString(), expected);
     EXPECT_TRUE(set.documents.empty());
   }
+  const std::string long_name(1000, 'k');
+  std::string many = long_name + ": {" + long_name + ": [";
+  for (int i = 0; i < 50'000; ++i) many += "1,";
+  EXPECT_EQ(ParseYaml(many + "]}\n", "x").documents.size(), 0U) << "the marks would take 100 MB";
+  EXPECT_NE(ParseYaml("? " + std::string(2000, 'k') + "\n: 1\n", "x")
+                .diagnostics.ToString()
+                .find("a key is longer than 1024 bytes"),
+            std::string::npos);
   // Deep enough to exhaust the stack of a parser that recurses without a bound.
   for (const char* unit : {"[", "{", "{a: ", "- ", "? "}) {
     std::string text;
     while (text.size() < 900'000) text += unit;
     EXPECT_FALSE(ParseYaml(text, "x").diagnostics.empty()) << unit;
+  }
+}
+
+TEST(Yaml, EndsWithLargeTextsOfAnyKind) {
+  for (const char* unit :
+       {"a",    "a ",         "a\n",   "a: ",    "a: b\n",      "# c\n",   "!t ",  "&a ",  "*a ",
+        "|\n",  "--- a\n",    "---\n", "%Y 1\n", "'",           "\"",      "\"\\", "'a' ", "{a},",
+        "[a],", "a,",         ": ",    "- a\n",  "? a\n",       " ",       "\n",   "\t",   "]",
+        "}",    "a: |\n x\n", ">\n",   "...\n",  "a: {b: c}\n", "\xc3\xa9"}) {
+    std::string text;
+    while (text.size() < 200'000) text += unit;
+    EXPECT_LE(ParseYaml(text, "x").documents.size(), 100'000U) << unit;
   }
 }
 
