@@ -201,9 +201,7 @@ Status EventLog::Wait(uint64_t position) {
   const uint64_t attempts = attempts_;
   ++waiters_;
   work_.notify_one();
-  done_.wait(lock, [&] {
-    return durable_ >= position || stop_ || (!error_.ok() && !busy_ && attempts_ > attempts);
-  });
+  done_.wait(lock, [&] { return durable_ >= position || stop_ || failed_attempt_ > attempts; });
   --waiters_;
   if (durable_ >= position) return Ok();
   return error_.ok() ? Unavailable("the log was closed") : error_;
@@ -259,6 +257,7 @@ void EventLog::WriteLoop() {
       if (waiters_ == 0 && !stop_) work_.wait_for(lock, 5ms, [&] { return stop_ || waiters_ > 0; });
     } else {
       work_.wait_for(lock, 1s, [&] { return stop_ || waiters_ > 0; });
+      work_.wait_for(lock, 5ms, [&] { return stop_; });  // those who heard of the last failure leave
     }
     if (!pending()) {
       if (stop_) return;
@@ -283,6 +282,7 @@ void EventLog::WriteLoop() {
                {{"reason", status.message()}});
     }
     error_ = std::move(status);
+    if (!error_.ok()) failed_attempt_ = attempts_;
     done_.notify_all();
     if (stop_ && (!error_.ok() || !pending())) return;
   }

@@ -100,7 +100,8 @@ class EventLog {
   std::string writing_;      // given to the writer, not yet durable
   uint64_t position_;
   uint64_t durable_;
-  uint64_t attempts_ = 0;  // begun
+  uint64_t attempts_ = 0;        // begun
+  uint64_t failed_attempt_ = 0;  // the last that failed
   uint64_t waiters_ = 0;
   bool busy_ = false;
   bool stop_ = false;

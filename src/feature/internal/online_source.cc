@@ -65,20 +65,20 @@ Status OnlineSource::Recover() {
   MR_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(SnapshotPath(), kMaxSnapshot));
   MR_ASSIGN_OR_RETURN(SourceSnapshotData data, DecodeSnapshot(bytes, SnapshotPath(), options_.history));
   meta_ = data.meta;
-  MR_ASSIGN_OR_RETURN(const uint64_t next, Replay(*data.state, meta_.position));
-  meta_.events += static_cast<int64_t>(next - meta_.position);
-  dirty_ = next > meta_.position;
-  MR_ASSIGN_OR_RETURN(log_,
-                      EventLog::Create(directory_, LogHeader(*data.state), next, options_.max_buffer_bytes));
+  MR_ASSIGN_OR_RETURN(const Replayed replayed, Replay(*data.state, meta_.position));
+  meta_.events += replayed.accepted;
+  dirty_ = replayed.next > meta_.position;
+  MR_ASSIGN_OR_RETURN(
+      log_, EventLog::Create(directory_, LogHeader(*data.state), replayed.next, options_.max_buffer_bytes));
   state_ = std::move(data.state);
   Prune();
   return Ok();
 }
 
-// Applies the log's records from `from` on; returns the position after them.
-Result<uint64_t> OnlineSource::Replay(SourceState& state, uint64_t from) const {
+// Applies the log's records from `from` on.
+Result<OnlineSource::Replayed> OnlineSource::Replay(SourceState& state, uint64_t from) const {
   const Schema& schema = state.source().schema;
-  uint64_t next = from;
+  Replayed replayed{from, 0};
   MR_ASSIGN_OR_RETURN(const std::vector<LogSegment> segments, ListSegments(directory_));
   for (size_t i = 0; i < segments.size(); ++i) {
     const bool last = i + 1 == segments.size();
@@ -89,12 +89,14 @@ Result<uint64_t> OnlineSource::Replay(SourceState& state, uint64_t from) const {
         const SegmentRead read,
         ReadSegment(segments[i].path, from, following, [&](uint64_t, std::string_view payload) -> Status {
           MR_ASSIGN_OR_RETURN(const LogEntry entry, DecodeEntry(payload, schema, IdType(state.source())));
-          (void)(entry.late_columns ? state.Join(entry.id, entry.columns) : state.Apply(entry.row, true));
+          const Outcome outcome =
+              entry.late_columns ? state.Join(entry.id, entry.columns) : state.Apply(entry.row, true);
+          replayed.accepted += outcome == Outcome::kAccepted ? 1 : 0;
           return Ok();
         }));
-    next = std::max(next, read.next);
+    replayed.next = std::max(replayed.next, read.next);
   }
-  return next;
+  return replayed;
 }
 
 Status OnlineSource::Load(const SourcePlan& source, std::vector<ViewPlanPtr> views, const Table& events,

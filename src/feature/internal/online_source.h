@@ -49,7 +49,11 @@ class OnlineSource {
       : key_(std::move(key)), directory_(std::move(directory)), options_(options) {}
 
   Status Recover();
-  Result<uint64_t> Replay(SourceState& state, uint64_t from) const;
+  struct Replayed {
+    uint64_t next = 0;  // the position after the last record
+    int64_t accepted = 0;
+  };
+  Result<Replayed> Replay(SourceState& state, uint64_t from) const;
   Status SnapshotLocked();
   void Prune();
   Result<std::vector<LogSegment>> OldSegments() const;

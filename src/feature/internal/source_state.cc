@@ -133,15 +133,20 @@ KeyHandle SourceState::InsertInto(size_t view, std::span<const Cell> row, const 
   return views_[view]->Insert(programs.key, at, programs.cells, ViewHorizon(plan)) + 1;
 }
 
+std::vector<ColumnCell> SourceState::LaterColumns(std::span<const Cell> row) const {
+  std::vector<ColumnCell> later;
+  for (const auto& [name, after] : source_.known_after) {
+    const size_t column = source_.schema.Find(name).value();
+    if (!row[column].is_null()) later.emplace_back(column, row[column]);
+  }
+  return later;
+}
+
 Outcome SourceState::Apply(std::span<const Cell> row, bool replay) {
   const Cell& time_cell = row[source_.event_time];
   const Cell id = source_.event_id ? row[*source_.event_id] : Cell();
   if (!id.is_null() && FindId(id) != nullptr) {
-    std::vector<ColumnCell> later;
-    for (const auto& [name, after] : source_.known_after) {
-      const size_t column = source_.schema.Find(name).value();
-      if (!row[column].is_null()) later.emplace_back(column, row[column]);
-    }
+    const std::vector<ColumnCell> later = LaterColumns(row);
     return later.empty() ? Outcome::kDuplicate : Join(id, later);
   }
   if (time_cell.is_null()) return Outcome::kNoTime;

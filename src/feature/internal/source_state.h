@@ -44,6 +44,8 @@ class SourceState {
   Outcome Apply(std::span<const Cell> row, bool replay);
   // Columns that are known later, for the event of an id.
   Outcome Join(const Cell& id, std::span<const ColumnCell> columns);
+  // The row's columns that are known later and are there.
+  std::vector<ColumnCell> LaterColumns(std::span<const Cell> row) const;
   // Many events at once, into a state without any.
   Status Load(const Table& events, const std::function<void(int64_t)>& progress);
 

@@ -237,7 +237,7 @@ KeyHandle ViewState::Insert(const KeyBytes& key_bytes, const Position& at, std::
 }
 
 bool ViewState::Change(KeyHandle handle, const Position& at, std::span<const Cell> slots) {
-  Shard& shard = ShardOf(handle);
+  Shard& shard = ShardOfKey(handle);
   const std::lock_guard lock(shard.mutex);
   Key& key = shard.keys[handle & 0xffffffff];
   const std::optional<int64_t> sequence = FindRow(shard, key, at);
@@ -253,7 +253,7 @@ bool ViewState::Change(KeyHandle handle, const Position& at, std::span<const Cel
 
 bool ViewState::Slots(KeyHandle handle, const Position& at, std::vector<Cell>& slots,
                       std::deque<std::string>& texts) const {
-  Shard& shard = ShardOf(handle);
+  Shard& shard = ShardOfKey(handle);
   const std::lock_guard lock(shard.mutex);
   const std::optional<int64_t> sequence = FindRow(shard, shard.keys[handle & 0xffffffff], at);
   if (!sequence) return false;
@@ -378,7 +378,7 @@ KeyHandle ViewState::RestoreKey(std::string_view bytes, int64_t evicted_until) {
 
 void ViewState::RestoreRow(KeyHandle handle, std::span<const uint64_t> words,
                            std::span<const std::string_view> texts) {
-  Shard& shard = ShardOf(handle);
+  Shard& shard = ShardOfKey(handle);
   const std::lock_guard lock(shard.mutex);
   Key& key = shard.keys[handle & 0xffffffff];
   uint64_t* const row = key.ring.Insert(key.ring.last(), layout_.stride);

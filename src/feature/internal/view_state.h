@@ -149,7 +149,7 @@ class ViewState {
   };
 
   Shard& ShardOf(uint64_t hash) { return shards_[hash >> 58]; }
-  Shard& ShardOf(KeyHandle key) const { return const_cast<Shard&>(shards_[key >> 32]); }
+  Shard& ShardOfKey(KeyHandle key) const { return const_cast<Shard&>(shards_[key >> 32]); }
   static Key* FindKey(Shard& shard, std::string_view bytes, uint64_t hash);
   static uint32_t FindOrAddKey(Shard& shard, std::string_view bytes, uint64_t hash);
 

@@ -1,0 +1,462 @@
+#include "feature/online_store.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <filesystem>
+#include <random>
+#include <thread>
+
+#include "base/file.h"
+#include "feature/batch.h"
+#include "feature/testing/random_world.h"
+
+namespace millrace::feature {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::kColumns;
+using testing::OracleEvent;
+using testing::WorldView;
+
+const std::string kKey = "p/world";
+
+std::unique_ptr<OnlineStore> MustOpen(const std::string& directory) {
+  Result<std::unique_ptr<OnlineStore>> store = OnlineStore::Open({.directory = directory});
+  MR_CHECK(store.ok(), "{}", store.status().ToString());
+  return std::move(store).value();
+}
+
+std::vector<ViewPlanPtr> Plans(const std::vector<WorldView>& views) {
+  std::vector<ViewPlanPtr> plans;
+  for (const WorldView& view : views) plans.push_back(view.plan);
+  return plans;
+}
+
+void LoadEmpty(OnlineStore& store, const std::vector<WorldView>& views) {
+  const Status loaded =
+      store.Load(kKey, testing::WorldSource(), Plans(views), testing::ToTable({}), {.marker = "v0"});
+  ASSERT_TRUE(loaded.ok()) << loaded.ToString();
+}
+
+// A service of everything numeric that the views have.
+ServicePlanPtr WorldService(const std::vector<WorldView>& views) {
+  resource::FeatureServiceSpec spec;
+  spec.items.push_back({resource::ServiceItem::Kind::kRequest, "amount", "", std::nullopt, {}});
+  spec.items.push_back(
+      {resource::ServiceItem::Kind::kExpression, "big", "amount > 1 and whole > 0", std::nullopt, {}});
+  for (const WorldView& view : views) {
+    resource::ServiceItem item{resource::ServiceItem::Kind::kView, view.plan->name, "", std::nullopt, {}};
+    for (const ViewOutput& output : view.plan->outputs) {
+      if (output.type != DataType::kString) item.features.push_back(output.name);
+    }
+    spec.items.push_back(item);
+  }
+  const std::vector<ViewPlanPtr> plans = Plans(views);
+  Result<ServicePlanPtr> plan = CompileService("everything", spec, testing::WorldSource(), plans);
+  MR_CHECK(plan.ok(), "{}", plan.status().ToString());
+  return *plan;
+}
+
+std::vector<Cell> Row(const OracleEvent& event, const Schema& fields) {
+  const Schema schema = testing::WorldSchema();
+  std::vector<Cell> cells;
+  for (const Field& field : fields.fields())
+    cells.push_back(ToCell(event.columns[schema.Find(field.name).value()]));
+  return cells;
+}
+
+OracleEvent WithoutLate(OracleEvent event) {
+  event.columns[testing::kLate] = Null{};
+  return event;
+}
+
+double AsInput(const Value& value) {
+  if (const bool* flag = std::get_if<bool>(&value)) return *flag ? 1 : 0;
+  if (const int64_t* whole = std::get_if<int64_t>(&value)) return static_cast<double>(*whole);
+  if (const double* real = std::get_if<double>(&value)) return *real;
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+bool SameBits(double a, double b) {
+  return (std::isnan(a) && std::isnan(b)) || std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
+}
+
+// The batch's vectors for all events: what every path must give.
+Table Expected(const ServicePlan& plan, const std::vector<OracleEvent>& world) {
+  const Table events = testing::ToTable(world);
+  Result<Table> vectors = ComputeVectors(plan, events, {{"world", events}});
+  MR_CHECK(vectors.ok(), "{}", vectors.status().ToString());
+  return *vectors;
+}
+
+void ExpectVector(const ServicePlan& plan, const Table& expected, size_t row, std::span<const double> got,
+                  const std::string& what) {
+  for (size_t i = 0; i < got.size(); ++i) {
+    ASSERT_TRUE(SameBits(got[i], AsInput(expected.column(i).Get(row))))
+        << what << ", event " << row << ", " << plan.inputs[i].name << ": " << got[i]
+        << ", and the batch has " << ToText(expected.column(i).Get(row));
+  }
+}
+
+// Scores each event and learns it; labels arrive when they are known. `restart` is
+// called after each event.
+void Replay(std::unique_ptr<OnlineStore>& store, const std::vector<OracleEvent>& world,
+            const ServicePlanPtr& plan, const std::function<bool(size_t)>& restart) {
+  const Table expected = Expected(*plan, world);
+  Scorer scorer = store->Bind("p", plan).value();
+  std::vector<double> vector(plan->inputs.size());
+  size_t known = 0;
+  for (size_t i = 0; i < world.size(); ++i) {
+    std::vector<LateColumns> updates;
+    for (; world[known].time + testing::kKnownAfter <= world[i].time; ++known) {
+      updates.push_back({*world[known].id, {{"late", world[known].columns[testing::kLate]}}});
+    }
+    if (!updates.empty()) {
+      const Result<AppendResult> joined = store->Update(kKey, updates);
+      ASSERT_TRUE(joined.ok() && joined->refused.empty()) << joined.status().ToString();
+    }
+    for (const bool learned : {false, true}) {
+      const Status scored = scorer.Score(Row(world[i], plan->fields), vector);
+      ASSERT_TRUE(scored.ok()) << scored.ToString();
+      ExpectVector(*plan, expected, i, vector, learned ? "after Learn" : "before Learn");
+      if (learned) continue;
+      ASSERT_TRUE(store->Learn(kKey, Row(WithoutLate(world[i]), testing::WorldSchema())).ok());
+    }
+    if (!restart(i)) continue;
+    if (::testing::Test::HasFatalFailure()) return;
+    scorer = store->Bind("p", plan).value();
+  }
+}
+
+class OnlineAgainstBatch : public ::testing::TestWithParam<uint64_t> {};
+
+TEST_P(OnlineAgainstBatch, AReplayInOrderGivesTheBatchsBits) {
+  std::mt19937_64 random(GetParam());
+  const TempDirectory directory;
+  const std::vector<WorldView> views = testing::WorldViews();
+  std::unique_ptr<OnlineStore> store = MustOpen(directory.path());
+  LoadEmpty(*store, views);
+  Replay(store, testing::RandomEvents(random, 150), WorldService(views), [](size_t) { return false; });
+}
+
+TEST_P(OnlineAgainstBatch, RestartsAndSnapshotsInTheMiddleChangeNothing) {
+  std::mt19937_64 random(GetParam());
+  const TempDirectory directory;
+  const std::vector<WorldView> views = testing::WorldViews();
+  std::unique_ptr<OnlineStore> store = MustOpen(directory.path());
+  LoadEmpty(*store, views);
+  Replay(store, testing::RandomEvents(random, 100), WorldService(views), [&](size_t i) {
+    if (i % 23 == 7) {
+      EXPECT_TRUE(store->Snapshot().ok());
+    }
+    if (i % 17 != 5) return false;
+    store.reset();
+    store = MustOpen(directory.path());
+    return true;
+  });
+}
+
+// What kill -9 leaves: the files as they are while the store is still open.
+TEST_P(OnlineAgainstBatch, ACrashKeepsAllThatWasFlushed) {
+  std::mt19937_64 random(GetParam());
+  const TempDirectory first;
+  const TempDirectory copies;
+  const std::vector<WorldView> views = testing::WorldViews();
+  std::unique_ptr<OnlineStore> store = MustOpen(first.path());
+  LoadEmpty(*store, views);
+  std::vector<std::unique_ptr<OnlineStore>> crashed;
+  std::string now = first.path();
+  Replay(store, testing::RandomEvents(random, 100), WorldService(views), [&](size_t i) {
+    if (i % 31 == 3) {
+      EXPECT_TRUE(store->Snapshot().ok());
+    }
+    if (i % 25 != 11) return false;
+    EXPECT_TRUE(store->Flush().ok());
+    const std::string copy = fmt::format("{}/{}", copies.path(), i);
+    fs::copy(now, copy, fs::copy_options::recursive);
+    now = copy;
+    crashed.push_back(std::move(store));
+    store = MustOpen(copy);
+    return true;
+  });
+}
+
+TEST_P(OnlineAgainstBatch, ArrivalShuffledWithinTheLatenessEndsInTheSameState) {
+  std::mt19937_64 random(GetParam());
+  const TempDirectory directory;
+  const std::vector<WorldView> views = testing::WorldViews();
+  const ServicePlanPtr plan = WorldService(views);
+  const std::vector<OracleEvent> world = testing::RandomEvents(random, 150);
+  const Table expected = Expected(*plan, world);
+  // Sorted by a time that is delayed by less than the lateness.
+  std::vector<std::pair<int64_t, size_t>> arrival;
+  for (size_t i = 0; i < world.size(); ++i) {
+    arrival.emplace_back(world[i].time + static_cast<int64_t>(random() % testing::kLateness), i);
+  }
+  std::sort(arrival.begin(), arrival.end());
+  std::unique_ptr<OnlineStore> store = MustOpen(directory.path());
+  LoadEmpty(*store, views);
+  const Scorer scorer = store->Bind("p", plan).value();
+  std::vector<double> vector(plan->inputs.size());
+  for (const auto& [time, i] : arrival) {
+    const Result<AppendResult> appended = store->Append(kKey, testing::ToTable({world[i]}));
+    ASSERT_TRUE(appended.ok()) << appended.status().ToString();
+    ASSERT_EQ(appended->accepted, 1) << appended->refused[0].reason;
+    // Reads in between move windows to and fro.
+    ASSERT_TRUE(scorer.Score(Row(world[random() % world.size()], plan->fields), vector).ok());
+  }
+  const int64_t settled = world.back().time - testing::kLateness;
+  for (size_t i = 0; i < world.size(); ++i) {
+    if (world[i].time < settled) continue;
+    ASSERT_TRUE(scorer.Score(Row(world[i], plan->fields), vector).ok());
+    ExpectVector(*plan, expected, i, vector, "settled");
+  }
+}
+
+TEST_P(OnlineAgainstBatch, ALookUpByKeyAndTimeIsTheOraclesValue) {
+  std::mt19937_64 random(GetParam());
+  const TempDirectory directory;
+  const std::vector<WorldView> views = testing::WorldViews();
+  const std::vector<OracleEvent> world = testing::RandomEvents(random, 150);
+  std::unique_ptr<OnlineStore> store = MustOpen(directory.path());
+  ASSERT_TRUE(
+      store->Load(kKey, testing::WorldSource(), Plans(views), testing::ToTable(world), {.marker = "v1"})
+          .ok());
+  EXPECT_EQ(store->Marker(kKey), "v1");
+  for (const WorldView& view : views) {
+    const std::vector<OracleEvent> keyed = testing::WithKeys(world, view);
+    for (int i = 0; i < 80; ++i) {
+      const OracleEvent& of = keyed[random() % keyed.size()];
+      const int64_t time = world.back().time - testing::kLateness +
+                           static_cast<int64_t>(random() % (20 * testing::kWorldSecond));
+      const Result<FeatureRow> got = store->Lookup(kKey, view.plan->name, of.key, EventTime{time});
+      ASSERT_TRUE(got.ok()) << got.status().ToString();
+      const std::vector<Value> expected =
+          testing::OracleFeatures(view.oracle, keyed, {of.key, time, nullptr});
+      for (size_t f = 0; f < expected.size(); ++f) {
+        ASSERT_TRUE(testing::SameValue(got->values[f], expected[f]))
+            << view.plan->name << "." << view.plan->outputs[f].name << ": " << ToText(got->values[f])
+            << ", and the oracle has " << ToText(expected[f]);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, OnlineAgainstBatch, ::testing::Range(uint64_t{1}, uint64_t{5}));
+
+class OnlineStoreFiles : public ::testing::Test {
+ protected:
+  void Start() {
+    store_ = MustOpen(directory_.path());
+    LoadEmpty(*store_, views_);
+  }
+  int64_t Accepted(size_t from, size_t count) {
+    const std::vector<OracleEvent> some(world_.begin() + static_cast<int64_t>(from),
+                                        world_.begin() + static_cast<int64_t>(from + count));
+    const Result<AppendResult> result = store_->Append(kKey, testing::ToTable(some));
+    return result.ok() ? result->accepted : -1;
+  }
+  std::string NewestSegment() const {
+    std::string newest;
+    for (const auto& entry : fs::recursive_directory_iterator(directory_.path())) {
+      if (entry.path().extension() == ".wal") newest = std::max(newest, entry.path().string());
+    }
+    return newest;
+  }
+
+  std::mt19937_64 random_{99};
+  std::vector<OracleEvent> world_ = testing::RandomEvents(random_, 60);
+  std::vector<WorldView> views_ = {testing::WorldViews()[0]};
+  TempDirectory directory_;
+  std::unique_ptr<OnlineStore> store_;
+};
+
+TEST_F(OnlineStoreFiles, TheSameEventTwiceCountsOnceAlsoAfterARestart) {
+  Start();
+  EXPECT_EQ(Accepted(0, 20), 20);
+  EXPECT_EQ(Accepted(0, 20), 0);
+  store_.reset();
+  store_ = MustOpen(directory_.path());
+  EXPECT_EQ(Accepted(10, 20), 10);
+  const SourceStats stats = store_->Stats().front();
+  EXPECT_EQ(stats.events, 30);
+  EXPECT_GE(stats.duplicates, 30);
+}
+
+TEST_F(OnlineStoreFiles, ALateEventIsRefusedWithTheReasonAndCounted) {
+  Start();
+  EXPECT_EQ(Accepted(40, 20), 20);
+  OracleEvent late = world_[0];
+  const Result<AppendResult> result = store_->Append(kKey, testing::ToTable({late}));
+  ASSERT_TRUE(result.ok());
+  ASSERT_EQ(result->refused.size(), 1U);
+  EXPECT_NE(result->refused[0].reason.find("late"), std::string::npos);
+  EXPECT_EQ(store_->Stats().front().late, 1);
+}
+
+TEST_F(OnlineStoreFiles, ATornEndIsDroppedAndTheRestKept) {
+  Start();
+  EXPECT_EQ(Accepted(0, 10), 10);
+  EXPECT_EQ(Accepted(10, 1), 1);
+  const TempDirectory copy;
+  fs::copy(directory_.path(), copy.path(),
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const std::string segment = copy.path() + NewestSegment().substr(directory_.path().size());
+  fs::resize_file(segment, fs::file_size(segment) - 3);
+  std::unique_ptr<OnlineStore> recovered = MustOpen(copy.path());
+  EXPECT_EQ(recovered->Stats().front().events, 10);
+  const Result<AppendResult> again = recovered->Append(kKey, testing::ToTable({world_[10], world_[11]}));
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->accepted, 2);
+  recovered.reset();
+  EXPECT_EQ(MustOpen(copy.path())->Stats().front().events, 12);
+}
+
+TEST_F(OnlineStoreFiles, DamageBeforeTheEndIsDataLossNamingTheFile) {
+  Start();
+  EXPECT_EQ(Accepted(0, 10), 10);
+  EXPECT_EQ(Accepted(10, 10), 10);
+  const TempDirectory copy;
+  fs::copy(directory_.path(), copy.path(),
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const std::string segment = copy.path() + NewestSegment().substr(directory_.path().size());
+  std::string bytes = ReadFile(segment).value();
+  bytes[bytes.size() / 4] = static_cast<char>(bytes[bytes.size() / 4] ^ 1);
+  ASSERT_TRUE(WriteFileAtomically(segment, bytes).ok());
+  const auto opened = OnlineStore::Open({.directory = copy.path()});
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.status().code(), Code::kDataLoss) << opened.status().ToString();
+}
+
+TEST_F(OnlineStoreFiles, ADamagedSnapshotAndANewerOneAreRefused) {
+  Start();
+  EXPECT_EQ(Accepted(0, 10), 10);
+  store_.reset();
+  const std::string snapshot = directory_.path() + "/p%2Fworld/snapshot";
+  const std::string bytes = ReadFile(snapshot).value();
+  std::string damaged = bytes;
+  damaged[damaged.size() - 9] = static_cast<char>(damaged[damaged.size() - 9] ^ 4);
+  ASSERT_TRUE(WriteFileAtomically(snapshot, damaged).ok());
+  EXPECT_EQ(OnlineStore::Open({.directory = directory_.path()}).status().code(), Code::kDataLoss);
+  std::string newer = bytes;
+  newer[4] = 9;
+  ASSERT_TRUE(WriteFileAtomically(snapshot, newer).ok());
+  EXPECT_EQ(OnlineStore::Open({.directory = directory_.path()}).status().code(), Code::kFailedPrecondition);
+  ASSERT_TRUE(WriteFileAtomically(snapshot, bytes).ok());
+  EXPECT_EQ(MustOpen(directory_.path())->Stats().front().events, 10);
+}
+
+TEST_F(OnlineStoreFiles, TwoProcessesCannotOpenOneDirectory) {
+  Start();
+  EXPECT_EQ(OnlineStore::Open({.directory = directory_.path()}).status().code(), Code::kUnavailable);
+}
+
+// A limit on file sizes stands in for a full disk: write() fails in the same way.
+TEST_F(OnlineStoreFiles, AFullDiskAcknowledgesNothingAndGoesOnWhenThereIsRoom) {
+  Start();
+  EXPECT_EQ(Accepted(0, 10), 10);
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit tight = before;
+  tight.rlim_cur = fs::file_size(NewestSegment()) + 10;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
+  EXPECT_EQ(Accepted(10, 5), -1);
+  EXPECT_EQ(Accepted(15, 5), -1) << "still full: refused before it enters the state";
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(Accepted(15, 5), 5);
+  EXPECT_EQ(Accepted(10, 5), 0) << "they were kept in memory and are on disk now";
+  const TempDirectory copy;
+  fs::copy(directory_.path(), copy.path(),
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  EXPECT_EQ(MustOpen(copy.path())->Stats().front().events, 20);
+}
+
+TEST_F(OnlineStoreFiles, ANewDefinitionIsLoadedBesideAndSwappedWithWhatWasPushed) {
+  Start();
+  EXPECT_EQ(Accepted(0, 30), 30);
+  const std::vector<WorldView> wanted = {testing::WorldViews()[2]};
+  const std::vector<OracleEvent> first(world_.begin(), world_.begin() + 20);
+  ASSERT_TRUE(
+      store_->Load(kKey, testing::WorldSource(), Plans(wanted), testing::ToTable(first), {.marker = "v2"})
+          .ok());
+  const std::vector<OracleEvent> all(world_.begin(), world_.begin() + 30);
+  const std::vector<OracleEvent> keyed = testing::WithKeys(all, wanted[0]);
+  const EventTime now{all.back().time};
+  for (int restart = 0; restart < 2; ++restart) {
+    const FeatureRow row = store_->Lookup(kKey, "fresh", keyed.back().key, now).value();
+    const std::vector<Value> expected =
+        testing::OracleFeatures(wanted[0].oracle, keyed, {keyed.back().key, now.micros, nullptr});
+    for (size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(testing::SameValue(row.values[i], expected[i]));
+    EXPECT_EQ(store_->Marker(kKey), "v2");
+    store_.reset();
+    store_ = MustOpen(directory_.path());
+  }
+  EXPECT_FALSE(store_->Bind("p", WorldService(views_)).ok()) << "the old view is gone";
+}
+
+TEST_F(OnlineStoreFiles, TheLogGivesBackWhatWasPushedAndJoined) {
+  Start();
+  EXPECT_EQ(Accepted(0, 5), 5);
+  ASSERT_TRUE(store_->Update(kKey, std::vector<LateColumns>{{*world_[2].id, {{"late", int64_t{1}}}}}).ok());
+  const LogRange all = store_->ReadLog(kKey, 0).value();
+  EXPECT_EQ(all.events.num_rows(), 5U);
+  ASSERT_EQ(all.updates.size(), 1U);
+  EXPECT_EQ(all.updates[0].event_id, Value(*world_[2].id));
+  EXPECT_EQ(all.events.column(testing::kText).Get(3), world_[3].columns[testing::kText]);
+  EXPECT_EQ(store_->ReadLog(kKey, all.through)->events.num_rows(), 0U);
+}
+
+TEST_F(OnlineStoreFiles, StatusesSayWhatAValueIs) {
+  views_ = {testing::WorldViews()[2]};
+  Start();
+  OracleEvent event = world_[0];
+  event.columns[testing::kName] = std::string("a");
+  event.columns[testing::kWhole] = int64_t{1};
+  event.columns[testing::kAmount] = Null{};
+  ASSERT_TRUE(store_->Append(kKey, testing::ToTable({event})).ok());
+  const auto lookup = [&](const char* name, int64_t after) {
+    return store_->Lookup(kKey, "fresh", std::vector<Value>{std::string(name)}, EventTime{event.time + after})
+        .value();
+  };
+  EXPECT_EQ(lookup("a", 0).statuses[0], FeatureStatus::kPresent);
+  EXPECT_EQ(lookup("a", 0).statuses[6], FeatureStatus::kNullValue) << "a sum of no values";
+  EXPECT_EQ(lookup("nobody", 0).statuses[0], FeatureStatus::kNotFound);
+  EXPECT_EQ(lookup("a", 6 * testing::kWorldSecond).statuses[0], FeatureStatus::kOutsideMaxAge);
+  EXPECT_EQ(lookup("a", 0).newest, EventTime{event.time});
+  EXPECT_EQ(store_->Lookup(kKey, "frehs", {}).status().code(), Code::kNotFound);
+}
+
+// Scores, learns and takes snapshots at once: for ThreadSanitizer, and all must be there at the end.
+TEST_F(OnlineStoreFiles, ManyThreadsScoreAndLearnAtOnce) {
+  views_ = testing::WorldViews();
+  Start();
+  const ServicePlanPtr plan = WorldService(views_);
+  const Scorer scorer = store_->Bind("p", plan).value();
+  std::vector<std::thread> threads;
+  std::atomic<int64_t> failures{0};
+  for (size_t t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      std::vector<double> vector(plan->inputs.size());
+      for (size_t i = t; i < world_.size(); i += 3) {
+        failures += scorer.Score(Row(world_[i], plan->fields), vector).ok() ? 0 : 1;
+        failures += store_->Learn(kKey, Row(world_[i], testing::WorldSchema())).ok() ? 0 : 1;
+      }
+    });
+  }
+  threads.emplace_back([&] {
+    for (int i = 0; i < 3; ++i) failures += store_->Snapshot().ok() && store_->Flush().ok() ? 0 : 1;
+  });
+  threads.emplace_back([&] {
+    for (int i = 0; i < 20; ++i) (void)store_->Stats();
+  });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failures.load(), 0);
+  const SourceStats stats = store_->Stats().front();
+  EXPECT_EQ(stats.events + stats.late, 60);
+}
+
+}  // namespace
+}  // namespace millrace::feature
