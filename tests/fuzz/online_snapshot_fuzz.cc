@@ -1,0 +1,62 @@
+// fuzz: feature
+// A snapshot of the online state: refused, or a state that can be looked up in and written again.
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "feature/internal/crc32c.h"
+#include "feature/internal/scorer_state.h"
+#include "feature/internal/snapshot.h"
+#include "feature/testing/random_world.h"
+
+namespace {
+
+using namespace millrace::feature;
+
+// A small real snapshot, whose bytes the input overwrites.
+const std::string& RealSnapshot() {
+  static const std::string bytes = [] {
+    std::mt19937_64 random(1);
+    std::vector<ViewPlanPtr> plans;
+    for (const testing::WorldView& view : testing::WorldViews()) plans.push_back(view.plan);
+    SourceState state(testing::WorldSource(), plans, millrace::Micros(0));
+    const auto loaded = state.Load(testing::ToTable(testing::RandomEvents(random, 12)), nullptr);
+    MR_CHECK(loaded.ok(), "{}", loaded.ToString());
+    return EncodeSnapshot(state, {});
+  }();
+  return bytes;
+}
+
+void Use(std::string bytes) {
+  const uint32_t crc = Crc32c(std::string_view(bytes).substr(20));
+  const uint64_t length = bytes.size() - 20;
+  std::memcpy(bytes.data() + 8, &crc, sizeof crc);
+  std::memcpy(bytes.data() + 12, &length, sizeof length);
+  const auto data = DecodeSnapshot(bytes, "snapshot", millrace::Micros(0));
+  if (!data.ok()) return;
+  for (const auto& view : data->state->views()) {
+    std::vector<millrace::Value> keys;
+    for (const millrace::DataType type : view->key_types()) {
+      keys.push_back(type == millrace::DataType::kString ? millrace::Value(std::string("a"))
+                                                         : millrace::Value(int64_t{1}));
+    }
+    (void)LookupRow(*view, keys, data->state->newest()).ok();
+  }
+  (void)EncodeSnapshot(*data->state, data->meta);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  if (size >= 20) Use(std::string(input));
+  if (size < 4) return 0;
+  uint32_t at = 0;
+  std::memcpy(&at, data, sizeof at);
+  std::string bytes = RealSnapshot();
+  at = 20 + at % static_cast<uint32_t>(bytes.size() - 20);
+  bytes.replace(at, size - 4, input.substr(4));
+  Use(std::move(bytes));
+  return 0;
+}
