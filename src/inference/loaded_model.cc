@@ -47,7 +47,10 @@ LoadedModel::LoadedModel(std::string model_name, int64_t version, TreeModel tree
 
 Result<LoadedModelPtr> LoadedModel::Load(std::string model_name, int64_t version,
                                          registry::ModelPackage package) {
-  MR_ASSIGN_OR_RETURN(TreeModel trees, TreeModel::Load(package.model_path()));
+  MR_ASSIGN_OR_RETURN(const std::string bytes, registry::ReadPackageFile(package, package.model_file));
+  auto parsed = TreeModel::Parse(bytes);
+  if (!parsed.ok()) return parsed.status().WithContext(package.model_path());
+  TreeModel trees = std::move(*parsed);
   MR_ASSIGN_OR_RETURN(feature::ServicePlanPtr plan, ReadPlan(package));
   auto loaded = Create(std::move(model_name), version, std::move(trees), std::move(plan),
                        std::move(package.signature), std::move(package.digest));

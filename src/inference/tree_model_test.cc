@@ -120,7 +120,9 @@ TEST(TreeModel, RefusesBytesThatAreNoModel) {
                                "nonsense",
                                deep,
                                R"({"learner": {"learner_model_param": 7}})",
-                               R"({"learner":{"a":1},"learner":{"b":2}})"};
+                               R"({"learner":{"a":1},"learner":{"b":2}})",
+                               R"({"learner":nodes})",
+                               R"({"learner":trve})"};
   for (const std::string& bytes : cases) EXPECT_FALSE(TreeModel::Parse(bytes).ok()) << bytes;
 }
 

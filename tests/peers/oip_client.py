@@ -25,6 +25,8 @@ def check(condition, what):
         sys.exit(f"oip_client: {what}")
 
 
+# tritonclient writes into the dictionary of headers that it is given: each call gets its own.
+
 def value_of(tensor, row):
     """A plausible value of a field: a fresh id, the time now, small numbers."""
     kind = tensor.get("parameters", {}).get("type", "")
@@ -68,14 +70,14 @@ def main():
     client = triton.InferenceServerClient(options.url.removeprefix("http://"))
     model = options.model
 
-    check(client.is_server_live(headers=headers), "the server is not live")
-    check(client.is_server_ready(headers=headers), "the server is not ready")
-    check(client.get_server_metadata(headers=headers)["name"] == "millrace", "the server's name")
-    check(client.is_model_ready(model, headers=headers), "the model is not ready")
-    metadata = client.get_model_metadata(model, headers=headers)
+    check(client.is_server_live(headers=dict(headers)), "the server is not live")
+    check(client.is_server_ready(headers=dict(headers)), "the server is not ready")
+    check(client.get_server_metadata(headers=dict(headers))["name"] == "millrace", "the server's name")
+    check(client.is_model_ready(model, headers=dict(headers)), "the model is not ready")
+    metadata = client.get_model_metadata(model, headers=dict(headers))
     version = metadata["versions"][0]
     output = metadata["outputs"][0]
-    index = client.get_model_repository_index(headers=headers)
+    index = client.get_model_repository_index(headers=dict(headers))
     check(any(m["name"] == model and m["state"] == "READY" for m in index), "the index does not have the model")
 
     answers = []
@@ -83,7 +85,7 @@ def main():
         for rows in (1, 3):
             wanted = [triton.InferRequestedOutput(output["name"], binary_data=binary)]
             result = client.infer(model, make_inputs(metadata, rows, binary), model_version=version, outputs=wanted,
-                                  request_id="r42", headers=headers, parameters={"learn": False})
+                                  request_id="r42", headers=dict(headers), parameters={"learn": False})
             response = result.get_response()
             check(response["id"] == "r42", "the id is not echoed")
             check(response["model_version"] == version, "the version")
@@ -93,22 +95,22 @@ def main():
             answers.append(scores[0, 0])
     check(len({a.tobytes() for a in answers}) == 1, f"JSON and binary differ: {answers}")
 
-    result = client.infer(model, make_inputs(metadata, 2, True), headers=headers, parameters={"learn": False})
+    result = client.infer(model, make_inputs(metadata, 2, True), headers=dict(headers), parameters={"learn": False})
     check(result.as_numpy(output["name"]) is not None, "no default output")
     if any(o["name"] == "features" for o in metadata["outputs"]):
-        result = client.infer(model, make_inputs(metadata, 2, False), headers=headers,
+        result = client.infer(model, make_inputs(metadata, 2, False), headers=dict(headers),
                               parameters={"learn": False, "features": True})
         features = result.as_numpy("features")
         check(features.dtype == np.float64 and features.shape[0] == 2, "the features")
 
-    statistics = client.get_inference_statistics(model, headers=headers)
+    statistics = client.get_inference_statistics(model, headers=dict(headers))
     check(statistics["model_stats"][0]["inference_count"] >= 10, f"statistics {statistics}")
-    check(refused(lambda: client.infer(model, make_inputs(metadata, 1, True), model_version="999999", headers=headers), 404),
+    check(refused(lambda: client.infer(model, make_inputs(metadata, 1, True), model_version="999999", headers=dict(headers)), 404),
           "an unknown version is not refused")
-    check(refused(lambda: client.get_model_metadata("no-such-model", headers=headers), 404), "an unknown model")
-    check(refused(lambda: client.load_model(model, headers=headers), 400), "loading is not refused")
+    check(refused(lambda: client.get_model_metadata("no-such-model", headers=dict(headers)), 404), "an unknown model")
+    check(refused(lambda: client.load_model(model, headers=dict(headers)), 400), "loading is not refused")
     check(refused(lambda: client.infer(model, make_inputs(metadata, 1, False), outputs=[
-        triton.InferRequestedOutput("no-such-output")], headers=headers, parameters={"learn": False}), 404), "an unknown output")
+        triton.InferRequestedOutput("no-such-output")], headers=dict(headers), parameters={"learn": False}), 404), "an unknown output")
     print(f"oip_client: {checks} checks held for {model}", file=sys.stderr)
 
 

@@ -161,7 +161,7 @@ TEST_F(OpenInference, RefusesWithASentenceAndTheProtocolsCodes) {
     int status;
     std::string says;
   } const cases[] = {
-      {Method::kPost, "/v2/models/frod/infer", "{}", 404, "did you mean 'fraud'?"},
+      {Method::kPost, "/v2/models/frau/infer", "{}", 404, "did you mean 'fraud'?"},
       {Method::kGet, "/v2/models/plain", "", 404, "there is no model 'plain'"},
       {Method::kGet, "/v2/models/fraud/versions/2", "", 404, "it serves 3"},
       {Method::kPost, "/v2/models/fraud/infer", "{", 400, "not well-formed JSON"},

@@ -43,8 +43,8 @@ std::string_view Document::KindName() const {
 const Document* Document::Find(std::string_view key) const {
   const auto* object = std::get_if<Object>(&value);
   if (object == nullptr) return nullptr;
-  for (const auto& [name, child] : *object) {
-    if (name == key) return &child;
+  for (const DocumentField& field : *object) {
+    if (field.key == key) return &field.value;
   }
   return nullptr;
 }

@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -21,10 +20,12 @@
 
 namespace millrace::inference::internal {
 
+struct DocumentField;
+
 struct Document {
   using Array = std::vector<Document>;
   // In the order of the file; keys are distinct.
-  using Object = std::vector<std::pair<std::string, Document>>;
+  using Object = std::vector<DocumentField>;
 
   std::variant<std::monostate, bool, int64_t, float, std::string, Array, Object, std::vector<int64_t>,
                std::vector<float>>
@@ -42,6 +43,11 @@ struct Document {
   Result<std::vector<int64_t>> AsInts(std::string_view where) const;
   // What kind of value it is, for messages: "an object", "text"…
   std::string_view KindName() const;
+};
+
+struct DocumentField {
+  std::string key;
+  Document value;
 };
 
 inline constexpr size_t kMaxModelBytes = size_t{512} << 20;

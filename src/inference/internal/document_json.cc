@@ -64,13 +64,13 @@ Result<Document> JsonReader::ReadObject(json::object object, int depth) {
     if (auto error = field.unescaped_key().get(key)) return Broken(error);
     if (IsIgnoredField(key)) continue;
     for (const auto& known : fields) {
-      if (known.first == key) return InvalidArgument("the model has the field '{}' twice in one object", key);
+      if (known.key == key) return InvalidArgument("the model has the field '{}' twice in one object", key);
     }
     if (fields.size() >= 10'000)
       return ResourceExhausted("an object of the model has more than 10000 fields");
     std::string name(key);
     MR_ASSIGN_OR_RETURN(Document value, Read(field.value(), depth + 1));
-    fields.emplace_back(std::move(name), std::move(value));
+    fields.push_back({std::move(name), std::move(value)});
   }
   return Document{std::move(fields)};
 }
@@ -145,10 +145,12 @@ Result<Document> JsonReader::Read(json::value value, int depth) {
       if (auto error = value.get_bool().get(flag)) return Broken(error);
       return Document{flag};
     }
-    case json::json_type::null:
-      if (!value.is_null())
-        return InvalidArgument("the model is not well-formed JSON: a word that is not null");
+    case json::json_type::null: {
+      bool null = false;
+      if (auto error = value.is_null().get(null)) return Broken(error);
+      if (!null) return InvalidArgument("the model is not well-formed JSON: a word that is not null");
       return Document{};
+    }
   }
   return InvalidArgument("the model is not well-formed JSON");
 }

@@ -177,14 +177,14 @@ Result<Document> UbjReader::ReadObject(int depth, bool skip) {
   while (Peek() != '}') {
     MR_ASSIGN_OR_RETURN(const std::string_view key, ReadText());
     for (const auto& known : fields) {
-      if (known.first == key) return Broken("an object has one field twice");
+      if (known.key == key) return Broken("an object has one field twice");
     }
     if (fields.size() >= 10'000)
       return ResourceExhausted("an object of the model has more than 10000 fields");
     const bool ignored = skip || IsIgnoredField(key);
     MR_ASSIGN_OR_RETURN(const char marker, Next());
     MR_ASSIGN_OR_RETURN(Document value, ReadValue(marker, depth + 1, ignored));
-    if (!ignored) fields.emplace_back(std::string(key), std::move(value));
+    if (!ignored) fields.push_back({std::string(key), std::move(value)});
   }
   ++at_;
   return Document{std::move(fields)};
