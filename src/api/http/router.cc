@@ -140,9 +140,9 @@ Router::Match Router::Find(Method method, std::string_view path) const {
 }
 
 void Router::ErrorsBelow(std::string prefix, ErrorFormat format) {
-  error_formats_.emplace_back(std::move(prefix), std::move(format));
-  std::stable_sort(error_formats_.begin(), error_formats_.end(),
-                   [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+  auto shorter = [&](const auto& entry) { return entry.first.size() < prefix.size(); };
+  auto at = std::find_if(error_formats_.begin(), error_formats_.end(), shorter);
+  error_formats_.emplace(at, std::move(prefix), std::move(format));
 }
 
 Response Router::Error(std::string_view path, int http_status, const Status& status) const {
