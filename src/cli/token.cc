@@ -41,8 +41,7 @@ Status List(const Args& args) {
   MR_ASSIGN_OR_RETURN(const std::shared_ptr<security::TokenStore> tokens, OpenTokens(args));
   std::vector<std::vector<std::string>> rows;
   for (const security::TokenRecord& record : tokens->List()) {
-    rows.push_back({record.name,
-                    record.project_only ? "by grants" : std::string(security::RoleName(record.role)),
+    rows.push_back({record.name, record.role ? std::string(security::RoleName(*record.role)) : "by grants",
                     FormatTime(record.created)});
   }
   Print(AlignedTable({"NAME", "ROLE", "CREATED"}, rows));
