@@ -110,6 +110,7 @@ Status OnlineSource::Load(const SourcePlan& source, std::vector<ViewPlanPtr> vie
   auto made = std::make_shared<SourceState>(source, std::move(views), options_.history);
   MR_RETURN_IF_ERROR(made->Load(rows, load.progress));
 
+  const std::lock_guard one_at_a_time(maintenance_);
   const std::lock_guard lock(ingest_);
   SnapshotMeta meta = meta_;
   meta.marker = load.marker;
@@ -305,23 +306,31 @@ bool OnlineSource::WantsSnapshot() const {
   return state() != nullptr && log_->segment_bytes() > options_.snapshot_log_bytes;
 }
 
+// Writers wait while the state is encoded, not while it is written. The log is on
+// disk up to the snapshot's position before the snapshot is, so it has no gap.
 Status OnlineSource::Snapshot() {
+  const std::lock_guard one_at_a_time(maintenance_);
+  std::string bytes;
+  SnapshotMeta meta;
+  {
+    const std::lock_guard lock(ingest_);
+    if (state_ == nullptr || !dirty_) return Ok();
+    state_->Sweep();
+    meta = meta_;
+    meta.position = log_->position();
+    bytes = EncodeSnapshot(*state_, meta);
+    dirty_ = false;
+  }
+  Status status = log_->Wait(meta.position);
+  if (status.ok()) status = WriteFileAtomically(SnapshotPath(), bytes, 0600);
   const std::lock_guard lock(ingest_);
-  if (log_ == nullptr || !dirty_) return Ok();
-  return SnapshotLocked();
-}
-
-Status OnlineSource::SnapshotLocked() {
-  MR_RETURN_IF_ERROR(log_->Wait(log_->position()));
-  state_->Sweep();
-  SnapshotMeta meta = meta_;
-  meta.position = log_->position();
-  MR_RETURN_IF_ERROR(WriteFileAtomically(SnapshotPath(), EncodeSnapshot(*state_, meta), 0600));
-  meta_ = meta;
-  dirty_ = false;
-  MR_RETURN_IF_ERROR(log_->Roll(LogHeader(*state_)));
+  if (status.ok()) {
+    meta_.position = meta.position;
+    status = log_->Roll(LogHeader(*state_));
+  }
+  dirty_ = dirty_ || !status.ok();
   Prune();
-  return Ok();
+  return status;
 }
 
 // Segments before the snapshot are kept for ReadLog and for rebuilt views, as long
@@ -335,7 +344,8 @@ void OnlineSource::Prune() {
     std::error_code error;
     const uint64_t size = std::filesystem::file_size((*segments)[i - 1].path, error);
     if (error) continue;
-    if (bytes + size > keep) {
+    const uint64_t many = (segments->size() - i) << 20;  // each counts as a megabyte at least
+    if (bytes + size > keep || many > keep) {
       for (size_t old = 0; old < i; ++old) ::unlink((*segments)[old].path.c_str());
       break;
     }
@@ -361,13 +371,14 @@ Result<std::vector<LogSegment>> OnlineSource::OldSegments() const {
 
 Result<LogRange> OnlineSource::ReadLog(uint64_t after) const {
   if (state() == nullptr) return FailedPrecondition("{} is not loaded yet", key_);
-  const std::lock_guard lock(ingest_);
-  MR_RETURN_IF_ERROR(log_->Wait(log_->position()));
-  const SourcePlan& source = state_->source();
+  const std::lock_guard one_at_a_time(maintenance_);  // no segment goes meanwhile; writers go on
+  const std::shared_ptr<SourceState> held = state();
+  const SourcePlan& source = held->source();
   std::vector<ColumnBuilder> builders;
   for (const Field& field : source.schema.fields()) builders.emplace_back(field.type);
   LogRange range;
   range.through = log_->position();
+  MR_RETURN_IF_ERROR(log_->Wait(range.through));
   MR_ASSIGN_OR_RETURN(const std::vector<LogSegment> segments, ListSegments(directory_));
   for (size_t i = 0; i < segments.size(); ++i) {
     const bool last = i + 1 == segments.size();
@@ -378,7 +389,9 @@ Result<LogRange> OnlineSource::ReadLog(uint64_t after) const {
     MR_ASSIGN_OR_RETURN(
         const SegmentRead read,
         ReadSegmentBytes(
-            bytes, segments[i].path, after, following, [&](uint64_t, std::string_view payload) -> Status {
+            bytes, segments[i].path, after, following,
+            [&](uint64_t position, std::string_view payload) -> Status {
+              if (position >= range.through) return Ok();
               MR_ASSIGN_OR_RETURN(const LogEntry entry, DecodeEntry(payload, source.schema, IdType(source)));
               if (entry.late_columns) {
                 LateColumns update{ToValue(entry.id, IdType(source)), {}};

@@ -54,7 +54,6 @@ class OnlineSource {
     int64_t accepted = 0;
   };
   Result<Replayed> Replay(SourceState& state, uint64_t from) const;
-  Status SnapshotLocked();
   void Prune();
   Result<std::vector<LogSegment>> OldSegments() const;
   void Count(Outcome outcome);
@@ -69,6 +68,7 @@ class OnlineSource {
   const std::string key_;
   const std::string directory_;
   const OnlineStoreOptions options_;
+  mutable std::mutex maintenance_;  // one Load or Snapshot at a time; taken before ingest_
   mutable std::mutex ingest_;
   mutable std::mutex pointer_;
   std::shared_ptr<SourceState> state_;  // shared with readers; guarded by pointer_, set under ingest_
