@@ -130,4 +130,7 @@ class Session {
   std::string known_host_;
 };
 
+// "GET, HEAD, OPTIONS": a bit a Method, as in Router::Match.
+std::string AllowedText(uint8_t methods);
+
 }  // namespace millrace::http::internal
