@@ -9,7 +9,6 @@ find_package(yaml-cpp REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(GTest REQUIRED)
-find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
 
 set(MILLRACE_DEPS ${CMAKE_SOURCE_DIR}/.deps)
 if(NOT EXISTS ${MILLRACE_DEPS}/lib/libarrow.so.2600)
