@@ -9,8 +9,8 @@ namespace {
 
 // Reasons that time changes.
 bool Passes(const std::string& reason) {
-  for (const std::string_view prefix : {"Waiting", "Reading", "Computing", "Loading", "Running", "Retrying",
-                                        "Training", "Cancelling", "Updating"}) {
+  for (const std::string_view prefix : {"Starting", "Waiting", "Reading", "Computing", "Loading", "Running",
+                                        "Retrying", "Training", "Cancelling", "Updating"}) {
     // "TrainingFailed" and "TrainingCancelled" do not pass.
     if (reason.starts_with(prefix)) return !reason.ends_with("Failed") && !reason.ends_with("Cancelled");
   }

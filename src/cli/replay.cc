@@ -68,7 +68,8 @@ Result<Subject> FindSubject(http::Client& client, const Args& args) {
       GetJson(client, fmt::format("{}/models/{}/versions/{}", ProjectPath(args.server.project),
                                   http::PercentEncode(subject.model), subject.version)));
   subject.run = version.value("run", "");
-  for (const auto& [name, value] : version.value("metrics", Json::object()).items()) {
+  const Json metrics = version.value("metrics", Json::object());
+  for (const auto& [name, value] : metrics.items()) {
     if (value.is_number()) subject.offline[name] = value.get<double>();
   }
   return subject;

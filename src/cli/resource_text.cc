@@ -17,13 +17,6 @@ std::string AgeOf(const Json& resource, EventTime now) {
   return time.ok() ? AgeText(now - *time) : "-";
 }
 
-std::string ReadyMessage(const Json& resource) {
-  const Json status = resource::ValueAt(resource, "status");
-  if (!status.is_object()) return "-";
-  const std::optional<resource::Condition> ready = resource::FindCondition(status, "Ready");
-  return ready ? ready->message : "-";
-}
-
 // Fields below each other, two spaces a level.
 void DescribeValue(const std::string& name, const Json& value, int level, std::string& out) {
   const std::string indent(static_cast<size_t>(level) * 2, ' ');
@@ -75,25 +68,22 @@ std::string CellText(const Json& value) {
 }
 
 std::vector<std::string> HeaderOf(const resource::Kind& kind, bool wide) {
-  std::vector<std::string> header = {"NAME"};
+  std::vector<std::string> header;
   for (const resource::PrinterColumn& column : kind.columns) {
     if (wide || !column.wide) header.push_back(column.name);
   }
-  header.emplace_back("AGE");
-  if (wide) header.emplace_back("MESSAGE");
   return header;
 }
 
 std::vector<std::string> RowOf(const resource::Kind& kind, const Json& resource, bool wide, EventTime now) {
-  std::vector<std::string> row = {CellText(resource::ValueAt(resource, "metadata.name"))};
+  std::vector<std::string> row;
   for (const resource::PrinterColumn& column : kind.columns) {
     if (column.wide && !wide) continue;
-    std::string cell = CellText(resource::ValueAt(resource, column.path));
+    std::string cell =
+        column.name == "AGE" ? AgeOf(resource, now) : CellText(resource::ValueAt(resource, column.path));
     if (column.name == "READY") cell = Coloured(cell == "True" ? Colour::kGreen : Colour::kYellow, cell);
     row.push_back(std::move(cell));
   }
-  row.push_back(AgeOf(resource, now));
-  if (wide) row.push_back(ReadyMessage(resource));
   return row;
 }
 

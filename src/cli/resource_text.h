@@ -10,7 +10,7 @@
 
 namespace millrace::cli {
 
-// NAME, the kind's columns, AGE; MESSAGE besides with `wide`.
+// The kind's columns; with `wide` also those that are only shown then.
 std::vector<std::string> HeaderOf(const resource::Kind& kind, bool wide);
 std::vector<std::string> RowOf(const resource::Kind& kind, const Json& resource, bool wide, EventTime now);
 

@@ -84,8 +84,19 @@ Status Wait(const Args& args) {
     const std::string target = ResourcePath(*named.kind, args.server.project, named.name);
     std::string why;
     while (true) {
-      MR_ASSIGN_OR_RETURN(const bool reached, Reached(client, target, goal, why));
-      if (reached) break;
+      const Result<bool> reached = Reached(client, target, goal, why);
+      // A server that is not there yet is waited for, too.
+      const bool starting =
+          !reached.ok() &&
+          (reached.status().code() == Code::kUnavailable ||
+           (client.options().token.empty() && reached.status().code() == Code::kUnauthenticated));
+      if (!reached.ok() && !starting) return reached.status();
+      if (!reached.ok()) {
+        why = reached.status().message();
+        // Its token may be there by then, too.
+        MR_ASSIGN_OR_RETURN(client, Connect(args.server));
+      }
+      if (reached.ok() && *reached) break;
       if (Steady::now() >= deadline) {
         line.Clear();
         return DeadlineExceeded("{} {} did not get there within {}: {}", named.kind->name, named.name,

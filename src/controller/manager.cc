@@ -9,6 +9,7 @@
 #include "controller/feature_service/observe.h"
 #include "controller/key.h"
 #include "controller/plans.h"
+#include "controller/status_writer.h"
 #include "resource/validate.h"
 
 namespace millrace::controller {
@@ -39,10 +40,27 @@ Manager::Manager(const ManagerOptions& options)
              .ended = [this](const std::string& key) { EnqueueWithNeighbours(ParseKey(key)); }}),
       context_{*options.stores, Layout(options.data_dir), options.as_of, tasks_, runs_} {}
 
+// What an earlier process held in memory is gone with it: until it is there
+// again, nothing may say that it is.
+Status Manager::ForgetLastLife() {
+  for (const char* kind : {"FeatureView", "FeatureService", "ModelEndpoint"}) {
+    MR_ASSIGN_OR_RETURN(const std::vector<resource::Resource> all, ListOf(context_, kind, ""));
+    for (const resource::Resource& resource : all) {
+      if (!resource::IsTrue(resource.status, "Ready")) continue;
+      const Ready starting{.status = resource::ConditionStatus::kUnknown,
+                           .reason = "Starting",
+                           .message = "Millrace was started; this is looked at again."};
+      MR_RETURN_IF_ERROR(WriteStatus(context_, resource, Json::object(), starting));
+    }
+  }
+  return Ok();
+}
+
 Result<std::unique_ptr<Manager>> Manager::Start(ManagerOptions options) {
   if (options.stores == nullptr) return InvalidArgument("the controllers need their stores");
   std::unique_ptr<Manager> manager(new Manager(options));
   Manager& self = *manager;
+  MR_RETURN_IF_ERROR(self.ForgetLastLife());
   self.watcher_ = std::jthread([&self](const std::stop_token& stop) { self.WatchLoop(stop); });
   self.reconciler_ = std::jthread([&self](const std::stop_token& stop) { self.ReconcileLoop(stop); });
   return manager;

@@ -60,6 +60,7 @@ class Manager {
 
  private:
   explicit Manager(const ManagerOptions& options);
+  Status ForgetLastLife();
   void WatchLoop(const std::stop_token& stop);
   Status WatchOnce(const std::stop_token& stop);
   void ReconcileLoop(const std::stop_token& stop);

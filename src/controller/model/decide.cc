@@ -58,7 +58,11 @@ Decision Decide(const Snapshot& snapshot) {
         why.code() == Code::kUnavailable ? "WaitingForInputs" : std::string(CodeName(why.code()));
     return {.create_job = "", .ready = Meanwhile(snapshot, reason, why.message())};
   }
-  if (const Version* version = Current(snapshot)) {
+  // A job that goes on has its last word yet to say: it registers, then promotes.
+  const bool job_ended = !snapshot.job || snapshot.job->phase == "Succeeded" ||
+                         snapshot.job->phase == "Failed" || snapshot.job->phase == "Cancelled";
+  const Version* version = Current(snapshot);
+  if (version != nullptr && (job_ended || snapshot.promoted == version->version)) {
     return {.create_job = "", .ready = OfVersion(snapshot, *version)};
   }
   if (snapshot.job) return {.create_job = "", .ready = OfJob(snapshot, *snapshot.job)};

@@ -38,9 +38,10 @@ Decision Decide(const Snapshot& snapshot) {
     return decision;
   }
   if (snapshot.task && !snapshot.task->result.ok() && snapshot.task->input == std::to_string(wanted)) {
-    decision.ready =
-        Meanwhile(snapshot, std::string(CodeName(snapshot.task->result.code())),
-                  fmt::format("Version {} cannot be served: {}", wanted, snapshot.task->result.message()));
+    decision.ready = Meanwhile(
+        snapshot, std::string(CodeName(snapshot.task->result.code())),
+        fmt::format("Version {} cannot be served{}: {}", wanted,
+                    Retryable(snapshot.task->result.code()) ? " yet" : "", snapshot.task->result.message()));
     const std::optional<Micros> retry = RetryIn(*snapshot.task);
     if (!retry) return decision;
     decision.look_again = *retry;
