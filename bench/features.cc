@@ -21,9 +21,10 @@ double Since(Clock::time_point start) { return std::chrono::duration<double>(Clo
 
 Status Run(const std::string& folder, const std::string& output) {
   const Clock::time_point start = Clock::now();
-  MR_ASSIGN_OR_RETURN(const Table rows, bench::ReadFraudRows(folder));
+  MR_ASSIGN_OR_RETURN(Table rows, bench::ReadFraudRows(folder));
   const double read = Since(start);
   MR_ASSIGN_OR_RETURN(const bench::FraudPlan plan, bench::MakeFraudPlan(rows.schema()));
+  MR_ASSIGN_OR_RETURN(rows, feature::SortByPosition(plan.source, rows));
   MR_ASSIGN_OR_RETURN(const Table customers,
                       feature::ComputeFeatures(*plan.customers, rows, feature::Spine::OfEvents()));
   const double first = Since(start);

@@ -42,11 +42,11 @@ def with_duckdb(paths):
 
     columns = []
     for w in WINDOWS:
-        frame = f"(PARTITION BY customer_id ORDER BY tx_datetime RANGE BETWEEN INTERVAL {w * 86400 * 1000000 - 1} MICROSECONDS PRECEDING AND CURRENT ROW)"
+        frame = f"(PARTITION BY customer_id ORDER BY tx_datetime RANGE BETWEEN INTERVAL '{w * 86400 * 1000000 - 1} microseconds' PRECEDING AND CURRENT ROW)"
         columns.append(f"count(*) OVER {frame} AS customer_tx_count_{w}d")
         columns.append(f"avg(tx_amount) OVER {frame} AS customer_tx_amount_mean_{w}d")
     for w in WINDOWS:
-        frame = f"(PARTITION BY terminal_id ORDER BY tx_datetime RANGE BETWEEN INTERVAL {(DELAY + w) * 86400 * 1000000 - 1} MICROSECONDS PRECEDING AND INTERVAL {DELAY} DAYS PRECEDING)"
+        frame = f"(PARTITION BY terminal_id ORDER BY tx_datetime RANGE BETWEEN INTERVAL '{(DELAY + w) * 86400 * 1000000 - 1} microseconds' PRECEDING AND INTERVAL '{DELAY} days' PRECEDING)"
         columns.append(f"count(*) OVER {frame} AS terminal_tx_count_{w}d")
         columns.append(f"coalesce(avg(tx_fraud) OVER {frame}, 0) AS terminal_fraud_share_{w}d")
     query = f"SELECT {', '.join(columns)} FROM read_parquet({paths!r}) ORDER BY tx_datetime, transaction_id"

@@ -67,7 +67,9 @@ class KeyWalk {
       key.spine_times = key.times;
     } else {
       spine_times_.resize(spine.size());
-      for (size_t i = 0; i < spine.size(); ++i) spine_times_[i] = batch_.spine.times[spine[i]];
+      for (size_t i = 0; i < spine.size(); ++i) {
+        spine_times_[i] = batch_.spine.times.empty() ? event_times_[spine[i]] : batch_.spine.times[spine[i]];
+      }
       key.spine_times = spine_times_;
     }
   }

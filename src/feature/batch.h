@@ -56,6 +56,10 @@ struct Spine {
   std::string id;
 };
 
+// Events in order of position, as ComputeFeatures works quickest on them: worth it
+// before several views of one source. They are returned as they are when they are in order.
+Result<Table> SortByPosition(const SourcePlan& source, const Table& events);
+
 // `events`: the source's, each id once, in any order (quickest by position).
 // Events with the same instant and no id are taken in the table's order.
 Result<Table> ComputeFeatures(const ViewPlan& plan, const Table& events, const Spine& spine,

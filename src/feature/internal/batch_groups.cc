@@ -104,6 +104,18 @@ Result<std::vector<Column>> KeyColumns(const ViewPlan& plan, const Table& table,
   return keys;
 }
 
+// The table's rows in the given order, a column a thread.
+Result<Table> TakeRows(const Table& table, const std::vector<int64_t>& order, int threads) {
+  std::vector<std::optional<Column>> taken(table.num_columns());
+  MR_RETURN_IF_ERROR(ParallelFor(threads, taken.size(), [&](size_t i) {
+    taken[i] = table.column(i).Take(order);
+    return Ok();
+  }));
+  std::vector<Column> columns;
+  for (std::optional<Column>& column : taken) columns.push_back(std::move(*column));
+  return Table::Create(table.schema(), std::move(columns));
+}
+
 // Counting sort: stable, so rows of a key keep their order.
 RowGroups GroupByKey(std::span<const uint32_t> codes, size_t keys, int threads) {
   RowGroups groups;
@@ -139,7 +151,7 @@ Status ApplyWhere(const ViewPlan& plan, const Table& events, std::vector<uint32_
 
 SpineRows SpineOfEvents(const PositionColumns& positions, const std::vector<int64_t>& order) {
   SpineRows spine;
-  spine.times.assign(positions.time.ints().begin(), positions.time.ints().end());
+  spine.count = positions.time.size();
   spine.result_rows.assign(order.begin(), order.end());
   return spine;
 }
@@ -169,6 +181,7 @@ Result<SpineRows> SpineOfEventRows(const Spine& rows, const PositionColumns& pos
     spine.ranks.push_back(event + 1);
     spine.own.push_back(event);
   }
+  spine.count = spine.times.size();
   return spine;
 }
 
@@ -187,6 +200,7 @@ SpineRows SpineOfRows(const PositionColumns& rows, const PositionColumns& events
     spine.ranks.push_back(static_cast<uint32_t>(rank));
     spine.own.push_back(is_event ? static_cast<uint32_t>(rank - 1) : kNoCode);
   }
+  spine.count = spine.times.size();
   return spine;
 }
 
@@ -197,6 +211,15 @@ std::vector<uint32_t> TakeCodes(const std::vector<uint32_t>& codes, const std::v
 }
 
 }  // namespace
+
+Result<Table> SortByPosition(const SourcePlan& source, const Table& events) {
+  const DataType id_type = source.event_id ? source.schema[*source.event_id].type : DataType::kInt64;
+  MR_ASSIGN_OR_RETURN(
+      const PositionColumns positions,
+      Positions(events, source.event_time_name(), source.event_id_name(), id_type, source.name));
+  if (IsSorted(positions)) return events;
+  return TakeRows(events, SortedOrder(positions), 0);
+}
 
 Result<Batch> MakeBatch(const ViewPlan& plan, const Table& events, const Spine& spine, int threads) {
   if (events.num_rows() >= kNoCode || (spine.rows && spine.rows->num_rows() >= kNoCode)) {
@@ -211,7 +234,7 @@ Result<Batch> MakeBatch(const ViewPlan& plan, const Table& events, const Spine& 
   std::vector<int64_t> order;
   if (!IsSorted(positions)) {
     order = SortedOrder(positions);
-    batch.events = events.Take(order);
+    MR_ASSIGN_OR_RETURN(batch.events, TakeRows(events, order, threads));
     MR_ASSIGN_OR_RETURN(positions, Positions(batch.events, source.event_time_name(), source.event_id_name(),
                                              id_type, source.name));
   }

@@ -29,10 +29,11 @@ struct RowGroups {
 struct SpineRows {
   // Row of the result; the order is that of positions. Empty: row i is result row i.
   std::vector<uint32_t> result_rows;
-  std::vector<int64_t> times;
+  std::vector<int64_t> times;  // empty: the events'
+  size_t count = 0;
   std::vector<uint32_t> ranks;  // how many events have a position not after it; empty: i + 1
   std::vector<uint32_t> own;    // the event that it is; kNoCode for none; empty: i
-  size_t size() const { return times.size(); }
+  size_t size() const { return count; }
 };
 
 struct Batch {
