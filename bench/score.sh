@@ -27,7 +27,7 @@ bench_app "$work"
 say "training and promoting a model"
 port=$(bench_port)
 start_millrace "$work" "$port"
-version_dir=$(echo "$work"/state/packages/*/*/ | tr ' ' '\n' | tail -n 1)
+version_dir=$(echo "$work"/state/packages/*/*/*/ | tr ' ' '\n' | tail -n 1)
 
 say "starting the peer"
 redis_port=$(bench_port)
