@@ -1,6 +1,7 @@
 #include "feature/batch.h"
 
 #include <algorithm>
+#include <cstring>
 #include <thread>
 
 #include "base/parallel.h"
@@ -18,21 +19,29 @@ int ThreadsOf(const BatchOptions& options) {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+// Some of a view's outputs, no more than fit a staged row: those of whole aggregations
+// (or one aggregation of very many windows).
+struct OutputGroup {
+  std::span<const AggregationInput> inputs;
+  std::span<OutputColumn> outputs;
+  StagedRows* staged = nullptr;
+};
+
 // One thread's way through its keys.
 class KeyWalk {
  public:
-  KeyWalk(const ViewPlan& plan, const Batch& batch, std::span<const AggregationInput> inputs,
-          std::span<OutputColumn> outputs)
-      : plan_(plan), batch_(batch), outputs_(outputs) {
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      kernels_.push_back(Kernel::Create(inputs[i]));
-      std::vector<OutputColumn*> of_aggregation;
-      for (size_t w = 0; w < plan.windows.size(); ++w) {
-        of_aggregation.push_back(&outputs[i * plan.windows.size() + w]);
-      }
-      targets_.push_back(std::move(of_aggregation));
+  KeyWalk(const ViewPlan& plan, const Batch& batch, const OutputGroup& group)
+      : plan_(plan), batch_(batch), group_(group) {
+    const size_t windows = plan.windows.size();
+    for (size_t i = 0; i < group.inputs.size(); ++i) {
+      const Aggregation& aggregation = *group.inputs[i].aggregation;
+      kernels_.push_back(Kernel::Create(group.inputs[i]));
+      for (size_t w = 0; w < windows; ++w)
+        of_key_.emplace_back(aggregation.type, aggregation.default_value, 0);
     }
-    begins_.resize(plan.windows.size());
+    for (OutputColumn& column : of_key_) targets_.push_back(&column);
+    words_.resize(of_key_.size());
+    begins_.resize(windows);
     event_times_ = batch.events.column(plan.source.event_time).ints();
   }
 
@@ -45,8 +54,13 @@ class KeyWalk {
     LoadSpine(spine, key);
     FindEnds(spine, key);
     FindBegins(key);
-    for (size_t i = 0; i < kernels_.size(); ++i) kernels_[i]->Run(key, targets_[i]);
+    for (OutputColumn& column : of_key_) column.Reset(spine.size());
+    const size_t windows = plan_.windows.size();
+    for (size_t i = 0; i < kernels_.size(); ++i) {
+      kernels_[i]->Run(key, std::span(targets_).subspan(i * windows, windows));
+    }
     if (plan_.ttl) Expire(key);
+    Scatter(spine);
   }
 
  private:
@@ -56,13 +70,8 @@ class KeyWalk {
   }
 
   void LoadSpine(std::span<const uint32_t> spine, KeyRows& key) {
-    if (batch_.spine.result_rows.empty()) {
-      key.results = spine;
-    } else {
-      results_.resize(spine.size());
-      for (size_t i = 0; i < spine.size(); ++i) results_[i] = batch_.spine.result_rows[spine[i]];
-      key.results = results_;
-    }
+    while (numbers_.size() < spine.size()) numbers_.push_back(static_cast<uint32_t>(numbers_.size()));
+    key.results = std::span<const uint32_t>(numbers_).first(spine.size());
     if (SameAsEvents(spine, key)) {
       key.spine_times = key.times;
     } else {
@@ -124,19 +133,39 @@ class KeyWalk {
       if (key.ends[i] == 0) continue;
       const int64_t newest = key.times[key.ends[i] - 1];
       if (newest > key.spine_times[i] - plan_.delay.count() - plan_.ttl->count()) continue;
-      for (OutputColumn& output : outputs_) output.SetNull(key.results[i]);
+      for (OutputColumn& column : of_key_) column.SetNull(i);
+    }
+  }
+
+  // The key's results to their places: one write of adjacent words a row.
+  void Scatter(std::span<const uint32_t> spine) {
+    const std::vector<uint32_t>& mapped = batch_.spine.result_rows;
+    for (size_t column = 0; column < of_key_.size(); ++column) words_[column] = of_key_[column].WordBytes();
+    for (size_t i = 0; i < spine.size(); ++i) {
+      uint64_t* const to = group_.staged->Row(mapped.empty() ? spine[i] : mapped[spine[i]]);
+      for (size_t column = 0; column < words_.size(); ++column) {
+        std::memcpy(to + column, words_[column] + i * sizeof(uint64_t), sizeof(uint64_t));
+      }
+    }
+    for (size_t column = 0; column < of_key_.size(); ++column) {
+      for (size_t i = 0; of_key_[column].any_null() && i < spine.size(); ++i) {
+        if (!of_key_[column].IsMissing(i)) continue;
+        group_.outputs[column].SetNull(mapped.empty() ? spine[i] : mapped[spine[i]]);
+      }
     }
   }
 
   const ViewPlan& plan_;
   const Batch& batch_;
-  std::span<OutputColumn> outputs_;
+  const OutputGroup& group_;
   std::vector<std::unique_ptr<Kernel>> kernels_;
-  std::vector<std::vector<OutputColumn*>> targets_;
+  std::vector<OutputColumn> of_key_;  // as group_.outputs, for the rows of one key
+  std::vector<OutputColumn*> targets_;
+  std::vector<const char*> words_;
+  std::vector<uint32_t> numbers_;  // 0, 1, 2, …
   std::span<const int64_t> event_times_;
   std::vector<int64_t> times_;
   std::vector<int64_t> spine_times_;
-  std::vector<uint32_t> results_;
   std::vector<uint32_t> ends_;
   std::vector<uint8_t> own_;
   std::vector<std::vector<uint32_t>> begins_;
@@ -189,6 +218,36 @@ Result<Table> InPlanOrder(const ViewPlan& plan, const Table& events) {
   return Table::Create(plan.source.schema, std::move(columns));
 }
 
+// Computes one group for all keys, then puts its rows into columns.
+Status ComputeGroup(const ViewPlan& plan, const Batch& batch, OutputGroup group, int threads,
+                    const std::function<void(int64_t)>& progress) {
+  StagedRows staged(batch.spine.size(), group.outputs.size());
+  group.staged = &staged;
+  const std::vector<std::pair<size_t, size_t>> ranges = SplitKeys(batch, static_cast<size_t>(threads));
+  MR_RETURN_IF_ERROR(ParallelFor(threads, ranges.size(), [&](size_t part) {
+    KeyWalk walk(plan, batch, group);
+    int64_t done = 0;
+    for (size_t key = ranges[part].first; key < ranges[part].second; ++key) {
+      const std::span<const uint32_t> rows = batch.spine_groups().Of(key);
+      walk.Walk(rows, batch.event_rows.Of(key));
+      done += static_cast<int64_t>(rows.size());
+      if (progress && done >= 50'000) progress(std::exchange(done, 0));
+    }
+    if (progress && done > 0) progress(done);
+    return Ok();
+  }));
+  KeyWalk(plan, batch, group).Walk(batch.unmatched, {});
+  constexpr size_t kBlock = 4096;
+  const size_t blocks = (batch.spine.size() + kBlock - 1) / kBlock;
+  return ParallelFor(threads, blocks, [&](size_t block) {
+    const size_t end = std::min(batch.spine.size(), (block + 1) * kBlock);
+    for (size_t column = 0; column < group.outputs.size(); ++column) {
+      group.outputs[column].CopyFrom(staged, column, block * kBlock, end);
+    }
+    return Ok();
+  });
+}
+
 }  // namespace
 
 Result<Table> ComputeFeatures(const ViewPlan& plan, const Table& all_events, const Spine& spine,
@@ -198,22 +257,14 @@ Result<Table> ComputeFeatures(const ViewPlan& plan, const Table& all_events, con
   MR_ASSIGN_OR_RETURN(const Batch batch, MakeBatch(plan, events, spine, threads));
   MR_ASSIGN_OR_RETURN(const std::vector<AggregationInput> inputs, PrepareInputs(plan, batch.events, threads));
   MR_ASSIGN_OR_RETURN(std::vector<OutputColumn> outputs, MakeOutputs(plan, batch.spine.size(), threads));
-
-  const std::vector<std::pair<size_t, size_t>> ranges = SplitKeys(batch, static_cast<size_t>(threads));
-  MR_RETURN_IF_ERROR(ParallelFor(threads, ranges.size(), [&](size_t part) {
-    KeyWalk walk(plan, batch, inputs, outputs);
-    int64_t done = 0;
-    for (size_t key = ranges[part].first; key < ranges[part].second; ++key) {
-      const std::span<const uint32_t> rows = batch.spine_groups().Of(key);
-      walk.Walk(rows, batch.event_rows.Of(key));
-      done += static_cast<int64_t>(rows.size());
-      if (options.progress && done >= 50'000) options.progress(std::exchange(done, 0));
-    }
-    if (options.progress && done > 0) options.progress(done);
-    return Ok();
-  }));
-  KeyWalk(plan, batch, inputs, outputs).Walk(batch.unmatched, {});
-
+  const size_t windows = plan.windows.size();
+  const size_t at_once = std::max<size_t>(1, StagedRows::kWidth / windows);
+  for (size_t first = 0; first < inputs.size(); first += at_once) {
+    const size_t count = std::min(at_once, inputs.size() - first);
+    const OutputGroup group{std::span(inputs).subspan(first, count),
+                            std::span(outputs).subspan(first * windows, count * windows), nullptr};
+    MR_RETURN_IF_ERROR(ComputeGroup(plan, batch, group, threads, first == 0 ? options.progress : nullptr));
+  }
   std::vector<Column> columns;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::optional<Column>& of = inputs[plan.outputs[i].aggregation].of;

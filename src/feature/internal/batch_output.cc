@@ -1,5 +1,7 @@
 #include "feature/internal/batch_output.h"
 
+#include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "feature/internal/huge_pages.h"
@@ -29,6 +31,39 @@ OutputColumn::OutputColumn(OutputColumn&& other) noexcept
       bools_(std::move(other.bools_)),
       missing_(std::move(other.missing_)),
       any_null_(other.any_null_.load()) {}
+
+void OutputColumn::Reset(size_t rows) {
+  rows_ = rows;
+  if (any_null() || missing_.size() < rows) missing_.assign(std::max(missing_.size(), rows), 0);
+  any_null_.store(false, std::memory_order_relaxed);
+  if (type_ == DataType::kDouble && doubles_.size() < rows) doubles_.resize(rows);
+  if (type_ == DataType::kBool && bools_.size() < rows) bools_.resize(rows);
+  if (type_ != DataType::kDouble && ints_.size() < rows) ints_.resize(rows);
+}
+
+const char* OutputColumn::WordBytes() {
+  if (type_ == DataType::kDouble) return reinterpret_cast<const char*>(doubles_.data());
+  if (type_ == DataType::kBool) std::copy_n(bools_.begin(), rows_, ints_.begin());
+  return reinterpret_cast<const char*>(ints_.data());
+}
+
+void OutputColumn::CopyFrom(const StagedRows& staged, size_t column, size_t begin, size_t end) {
+  for (size_t row = begin; row < end; ++row) {
+    const uint64_t word = staged.Row(row)[column];
+    if (type_ == DataType::kDouble) {
+      doubles_[row] = std::bit_cast<double>(word);
+    } else if (type_ == DataType::kBool) {
+      bools_[row] = static_cast<uint8_t>(word);
+    } else {
+      ints_[row] = static_cast<int64_t>(word);
+    }
+  }
+}
+
+StagedRows::StagedRows(size_t rows, size_t width)
+    : width_(width), words_(std::make_unique_for_overwrite<uint64_t[]>(rows * width)) {
+  AdviseHugePages(words_.get(), rows * width * sizeof(uint64_t));
+}
 
 void OutputColumn::SetDefault(size_t row) {
   switch (default_.index()) {

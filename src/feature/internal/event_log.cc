@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 
 #include "base/log.h"
@@ -161,23 +162,35 @@ EventLog::~EventLog() {
   if (writer_.joinable()) writer_.join();
 }
 
-// The head is synced before any record, so a record's segment is always readable.
+// A segment has its name once its head is on disk: a crash leaves no torn head, and
+// a failure leaves the segment in use alone, also when both have one name (nothing
+// was written since it began).
 Status EventLog::OpenSegment(const std::string& header) {
   const std::string path = SegmentPath(directory_, position_);
+  const std::string scratch = path + ".tmp";
   const std::string head = SegmentHead(position_, header);
-  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  UniqueFd file(::open(scratch.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return Unavailable("cannot make {}: {}", path, std::strerror(errno));
   Status status = WriteAll(file.get(), head);
   if (status.ok() && ::fdatasync(file.get()) != 0)
     status = Unavailable("cannot sync: {}", std::strerror(errno));
-  if (status.ok()) status = SyncDirectory(directory_);
+  if (status.ok() && ::rename(scratch.c_str(), path.c_str()) != 0)
+    status = Unavailable("cannot name it: {}", std::strerror(errno));
   if (!status.ok()) {
-    ::unlink(path.c_str());
+    ::unlink(scratch.c_str());
     return status.WithContext(path);
   }
   file_ = std::move(file);
   path_ = path;
   file_bytes_ = head.size();
+  named_ = false;
+  return SyncName();
+}
+
+Status EventLog::SyncName() {
+  if (named_) return Ok();
+  MR_RETURN_IF_ERROR(SyncDirectory(directory_));
+  named_ = true;
   return Ok();
 }
 
@@ -237,6 +250,7 @@ uint64_t EventLog::segment_bytes() const {
 
 // Whatever a failed attempt left behind is cut off and written again, whole.
 Status EventLog::WriteOnce(std::string_view bytes) {
+  MR_RETURN_IF_ERROR(SyncName());
   const off_t end = static_cast<off_t>(file_bytes_);
   if (::ftruncate(file_.get(), end) != 0 || ::lseek(file_.get(), end, SEEK_SET) != end) {
     return Unavailable("cannot go back to byte {} of {}: {}", file_bytes_, path_, std::strerror(errno));

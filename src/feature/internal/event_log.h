@@ -87,6 +87,8 @@ class EventLog {
   Status OpenSegment(const std::string& header);
   void WriteLoop();
   Status WriteOnce(std::string_view bytes);
+  // The segment's name is on disk: before any record is acknowledged.
+  Status SyncName();
 
   const std::string directory_;
   const uint64_t max_buffer_;
@@ -96,6 +98,7 @@ class EventLog {
   UniqueFd file_;
   std::string path_;
   uint64_t file_bytes_ = 0;  // durable
+  bool named_ = false;       // the directory is synced since the segment has its name
   std::string buffer_;       // records not yet given to the writer
   std::string writing_;      // given to the writer, not yet durable
   uint64_t position_;

@@ -10,15 +10,20 @@
 
 namespace millrace::feature {
 
-// `size` zeros. Asks for huge pages before the first touch; without them it is only slower.
+// Before the first touch; where there are none, it is only slower.
+inline void AdviseHugePages(void* memory, size_t bytes) {
+  constexpr uintptr_t kHuge = uintptr_t{2} << 20;
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + kHuge - 1) & ~(kHuge - 1);
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + bytes) & ~(kHuge - 1);
+  if (end > begin) (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
+// `size` zeros.
 template <typename T>
 std::vector<T> LargeArray(size_t size) {
-  constexpr uintptr_t kHuge = uintptr_t{2} << 20;
   std::vector<T> array;
   array.reserve(size);
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(array.data()) + kHuge - 1) & ~(kHuge - 1);
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(array.data() + size)) & ~(kHuge - 1);
-  if (end > begin) (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  AdviseHugePages(array.data(), size * sizeof(T));
   array.resize(size);
   return array;
 }
