@@ -1,5 +1,8 @@
 #include "security/token.h"
 
+#include <unistd.h>
+
+#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/data_dir.h"
@@ -25,6 +28,19 @@ Result<std::shared_ptr<security::TokenStore>> OpenTokens(const Args& args) {
   return security::TokenStore::Open(DirectoryOf(args) + "/tokens");
 }
 
+// Recorded before it takes effect, beside a server that may be running: who can
+// write the data directory needs no token, so the record names the system's user.
+Status Record(const Args& args, const std::string& what, const std::string& change) {
+  MR_ASSIGN_OR_RETURN(const std::unique_ptr<security::AuditLog> audit,
+                      security::AuditLog::Open(DirectoryOf(args) + "/audit.log", SystemClock()));
+  return audit
+      ->Append({.who = fmt::format("uid:{}", ::getuid()),
+                .what = what,
+                .resource = "/Token/" + args.name,
+                .change = change})
+      .status();
+}
+
 Status Create(const Args& args) {
   std::optional<security::Role> role;
   if (!args.role.empty()) {
@@ -32,6 +48,7 @@ Status Create(const Args& args) {
     if (!role) return InvalidArgument("'{}' is no role: viewer, editor or admin.", args.role);
   }
   MR_ASSIGN_OR_RETURN(const std::shared_ptr<security::TokenStore> tokens, OpenTokens(args));
+  MR_RETURN_IF_ERROR(Record(args, "create-token", role ? "role " + args.role : "role by grants"));
   MR_ASSIGN_OR_RETURN(const std::string text, tokens->Create(args.name, role));
   Print(text + "\n");
   return Ok();
@@ -50,6 +67,7 @@ Status List(const Args& args) {
 
 Status Revoke(const Args& args) {
   MR_ASSIGN_OR_RETURN(const std::shared_ptr<security::TokenStore> tokens, OpenTokens(args));
+  MR_RETURN_IF_ERROR(Record(args, "revoke-token", ""));
   MR_RETURN_IF_ERROR(tokens->Revoke(args.name));
   Print(fmt::format("token {} revoked\n", args.name));
   return Ok();

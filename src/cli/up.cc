@@ -13,6 +13,7 @@
 #include "registry/package.h"
 #include "registry/sqlite_registry.h"
 #include "resource/decode.h"
+#include "resource/validate.h"
 
 namespace millrace::cli {
 namespace {
@@ -98,6 +99,15 @@ void SayWhere(Progress& progress, const Platform& platform, const PlatformOption
   progress.Say("Look: millrace get all · millrace describe model/NAME · millrace get modelendpoints -w");
 }
 
+// Mistakes in the folder are found before anything is started or made. What was applied before may be what it
+// refers to, so with a data directory the references wait for ApplyFolder, which changes nothing either.
+Status CheckFolder(const std::string& folder, const std::string& data_dir) {
+  MR_ASSIGN_OR_RETURN(const std::vector<resource::Document> documents, LoadDocuments({folder}));
+  if (FileExists(data_dir + "/resources.db")) return Ok();
+  const resource::Diagnostics wrong = resource::Validate(documents, {});
+  return wrong.empty() ? Ok() : wrong.ToStatus();
+}
+
 Status ApplyFolder(Platform& platform, const std::string& folder, Progress& progress) {
   MR_ASSIGN_OR_RETURN(const std::vector<resource::Document> documents, LoadDocuments({folder}));
   MR_ASSIGN_OR_RETURN(const resource::Plan plan, platform.Apply(documents));
@@ -146,8 +156,7 @@ Status Up(const Args& args) {
   signal(SIGPIPE, SIG_IGN);
 
   MR_ASSIGN_OR_RETURN(const PlatformOptions options, OptionsOf(args));
-  // Mistakes in the folder are found before anything is started or made.
-  if (!args.folder.empty()) MR_RETURN_IF_ERROR(LoadDocuments({args.folder}).status());
+  if (!args.folder.empty()) MR_RETURN_IF_ERROR(CheckFolder(args.folder, options.data_dir));
   MR_ASSIGN_OR_RETURN(const std::unique_ptr<Platform> platform, Platform::Start(options));
   Progress progress(*platform);
   WriteNote(platform->url(), options.data_dir);

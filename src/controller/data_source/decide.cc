@@ -27,6 +27,7 @@ Decision Unreadable(const Snapshot& snapshot, const Status& why) {
   decision.look_again = kPoll;
   decision.ready = NotReady(why);
   if (snapshot.committed) {
+    if (!decision.ready.message.ends_with('.')) decision.ready.message += '.';
     decision.ready.message +=
         fmt::format(" What was read before stays in use: {}.", Holds(*snapshot.committed));
   }

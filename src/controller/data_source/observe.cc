@@ -27,6 +27,23 @@ int64_t WaitingEvents(Context& context, const std::string& key, uint64_t through
   return 0;
 }
 
+// Views of versions that serve may be compiled for columns that the source had
+// then. One that reads none of those that changed is the same over today's; any
+// other can no longer be computed, and must not keep the rest out.
+std::vector<feature::ViewPlanPtr> OverPlan(std::vector<feature::ViewPlanPtr> views,
+                                           const feature::SourcePlan& plan) {
+  std::vector<feature::ViewPlanPtr> over;
+  for (feature::ViewPlanPtr& view : views) {
+    if (view->source.schema == plan.schema) {
+      over.push_back(std::move(view));
+      continue;
+    }
+    Result<feature::ViewPlanPtr> again = feature::CompileView(view->name, view->spec, plan);
+    if (again.ok() && (*again)->digest == view->digest) over.push_back(std::move(*again));
+  }
+  return over;
+}
+
 }  // namespace
 
 std::string OnlineKey(const resource::ResourceKey& key) { return key.project + "/" + key.name; }
@@ -67,8 +84,9 @@ Observed Observe(Context& context, const resource::Resource& resource) {
     observed.snapshot.pushed = WaitingEvents(context, OnlineKey(key), commit.through);
     observed.snapshot.since_append = context.stores.clock.Now() - observed.state->snapshot.time;
   }
-  observed.views =
-      WithServedViews(context, key.project, key.name, ViewsOver(context, key.project, *observed.state));
+  observed.views = OverPlan(
+      WithServedViews(context, key.project, key.name, ViewsOver(context, key.project, *observed.state)),
+      observed.state->plan);
   observed.online.wanted = Marker(commit, observed.views, context.as_of);
   observed.online.held = context.stores.online.Marker(OnlineKey(key)).value_or("");
   observed.online.task = context.tasks.Find(LoadTaskKey(key));

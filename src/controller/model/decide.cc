@@ -34,9 +34,10 @@ Ready OfVersion(const Snapshot& snapshot, const Version& version) {
 
 Ready OfJob(const Snapshot& snapshot, const Job& job) {
   if (job.phase == "Failed" || job.phase == "Cancelled") {
-    return Meanwhile(snapshot, "Training" + job.phase,
-                     fmt::format("TrainingJob {}: {} Delete the job to try again, or change the definition.",
-                                 job.name, job.message));
+    return Meanwhile(
+        snapshot, "Training" + job.phase,
+        fmt::format("TrainingJob {}: {}{} Delete the job to try again, or change the definition.", job.name,
+                    job.message, job.message.ends_with('.') ? "" : "."));
   }
   return Meanwhile(
       snapshot, "Training",

@@ -50,7 +50,7 @@ Result<Observed> Observe(Context& context, const resource::ResourceKey& key,
   }
   const inference::ServingVersionPtr serving = observed.endpoint->Pin();
   const bool same = observed.endpoint->options().learn == options.learn;
-  if (serving != nullptr && same && serving->model().model_name() == spec.model) {
+  if (serving != nullptr && same && serving->IsBound() && serving->model().model_name() == spec.model) {
     snapshot.serving = serving->model().version();
   }
   Result<registry::ModelVersion> wanted = ResolveVersion(context, key.project, spec);
