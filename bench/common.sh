@@ -52,7 +52,7 @@ bench_app() {
     ln -s "$rows" "$1/app/data"
   else
     say "the real transactions are not here (MILLRACE_SHARED); using the sample"
-    build/release/millrace sample fraud --out "$1/app/data" >&2
+    build/release/millrace sample fraud "$1/app/data" >&2
   fi
 }
 

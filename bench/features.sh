@@ -9,11 +9,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 bench_build bench_features
-bench_venv features polars==1.42.1 duckdb==1.5.4 pandas==3.0.3 pyarrow==24.0.0
+bench_venv features polars==2.1.0 duckdb==2.0.1 pandas==3.1.1 pyarrow==26.0.1
 rows=$(bench_fraud_rows)
 if [ -z "$rows" ]; then
   say "the real transactions are not here (MILLRACE_SHARED); using the sample"
-  build/release/millrace sample fraud --out "$work/data" >&2
+  build/release/millrace sample fraud "$work/data" >&2
   rows=$work/data
 fi
 python=.bench/features/bin/python

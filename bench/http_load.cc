@@ -5,10 +5,12 @@
 // In the closed loop (--rate 0) every connection sends its next request when
 // the answer has come. One thread, epoll, keep-alive connections; bounded by
 // --seconds. Bodies are the lines of a file, used in order and again from the
-// start; the text @@ID@@ in a body is replaced by a number that never repeats.
+// start; in a body @@ID@@ is replaced by a number that never repeats, and
+// @@TIME@@ by one that grows by 100,000 (0.1 s in microseconds) each time.
 //
 //   bench_http_load --port 7070 --path /v2/models/fraud/infer --bodies FILE
 //                   --rate 2000 --seconds 10 --connections 16 [--header "Name: value"]
+//                   [--first-id N] [--first-time N]
 //
 // Prints one JSON line: requests, errors, seconds, rate, and latencies in µs.
 
@@ -42,6 +44,8 @@ struct Options {
   double rate = 0;
   double seconds = 10;
   size_t connections = 16;
+  size_t first_id = 100'000'000'000;
+  size_t first_time = 1'600'000'000'000'000;
 };
 
 [[noreturn]] void Fail(const std::string& what) {
@@ -60,7 +64,15 @@ Options ParseOptions(int argc, char** argv) {
   if (given.count("--rate")) o.rate = std::stod(given["--rate"]);
   if (given.count("--seconds")) o.seconds = std::stod(given["--seconds"]);
   if (given.count("--connections")) o.connections = std::stoul(given["--connections"]);
+  if (given.count("--first-id")) o.first_id = std::stoull(given["--first-id"]);
+  if (given.count("--first-time")) o.first_time = std::stoull(given["--first-time"]);
   return o;
+}
+
+void ReplaceAll(std::string& text, std::string_view placeholder, const std::string& by) {
+  for (size_t at = text.find(placeholder); at != std::string::npos; at = text.find(placeholder, at)) {
+    text.replace(at, placeholder.size(), by);
+  }
 }
 
 std::vector<std::string> ReadBodies(const std::string& file) {
@@ -77,23 +89,24 @@ class Requests {
   explicit Requests(const Options& o)
       : head_("POST " + o.path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(o.port) +
               "\r\nContent-Type: application/json\r\n" + o.header),
-        bodies_(ReadBodies(o.bodies_file)) {}
+        bodies_(ReadBodies(o.bodies_file)),
+        first_id_(o.first_id),
+        first_time_(o.first_time) {}
 
   std::string Next() {
     std::string body = bodies_[next_ % bodies_.size()];
-    // The same width for every number, so that bodies keep their length.
-    const std::string id = std::to_string(kFirstId + next_++);
-    for (size_t at = body.find(kPlaceholder); at != std::string::npos; at = body.find(kPlaceholder, at)) {
-      body.replace(at, kPlaceholder.size(), id);
-    }
+    ReplaceAll(body, "@@ID@@", std::to_string(first_id_ + next_));
+    ReplaceAll(body, "@@TIME@@", std::to_string(first_time_ + next_ * kStep));
+    ++next_;
     return head_ + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   }
 
  private:
-  static constexpr std::string_view kPlaceholder = "@@ID@@";
-  static constexpr size_t kFirstId = 100'000'000'000;
+  static constexpr size_t kStep = 100'000;
   const std::string head_;
   const std::vector<std::string> bodies_;
+  const size_t first_id_;
+  const size_t first_time_;
   size_t next_ = 0;
 };
 

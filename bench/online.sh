@@ -11,7 +11,7 @@ bench_build bench_online
 rows=$(bench_fraud_rows)
 if [ -z "$rows" ]; then
   say "the real transactions are not here (MILLRACE_SHARED); using the sample"
-  build/release/millrace sample fraud --out "$work/data" >&2
+  build/release/millrace sample fraud "$work/data" >&2
   rows=$work/data
 fi
 for round in $(seq "${BENCH_ROUNDS:-3}"); do

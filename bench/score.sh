@@ -52,7 +52,7 @@ load() {
     --header "Authorization: Bearer $(cat "$work/state/token")")
   build/release/bench_http_load "${target[@]}" --rate "$2" --seconds "$SECONDS_EACH" --connections 16 \
     --first-id $((100000000000 + next)) --first-time $((first_time + next * 100000))
-  next=$((next + 10000000))
+  next=$((next + 1000000))
 }
 say "warming up"
 SECONDS_EACH=2 load millrace 1000 > /dev/null

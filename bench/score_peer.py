@@ -27,7 +27,7 @@ booster.set_param({"nthread": 1})
 
 class Transaction(BaseModel):
     transaction_id: int
-    at: float  # seconds since 1970, UTC
+    at_us: int  # microseconds since 1970, UTC
     customer_id: int
     terminal_id: int
     tx_amount: float
@@ -44,20 +44,21 @@ def window_means(rows, end, floor, empty):
 
 @app.post("/score")
 async def score(tx: Transaction):
+    at = tx.at_us / 1e6
     pipe = store.pipeline(transaction=False)
     customer, terminal = f"c:{tx.customer_id}", f"t:{tx.terminal_id}"
-    pipe.zrangebyscore(customer, f"({tx.at - WINDOWS[-1]}", tx.at, withscores=True)
-    pipe.zrangebyscore(terminal, f"({tx.at - DELAY - WINDOWS[-1]}", tx.at - DELAY, withscores=True)
+    pipe.zrangebyscore(customer, f"({at - WINDOWS[-1]}", at, withscores=True)
+    pipe.zrangebyscore(terminal, f"({at - DELAY - WINDOWS[-1]}", at - DELAY, withscores=True)
     spent, risk = await pipe.execute()
-    spent.append((b"0:%f" % tx.tx_amount, tx.at))
-    by_customer = window_means(spent, tx.at, 0, 0.0)
-    by_terminal = window_means(risk, tx.at - DELAY, 0, 0.0)
-    days = int(tx.at // DAY)
-    row = [tx.tx_amount, float((days + 3) % 7 >= 5), float(tx.at % DAY // 3600 <= 6)]
+    spent.append((b"0:%f" % tx.tx_amount, at))
+    by_customer = window_means(spent, at, 0, 0.0)
+    by_terminal = window_means(risk, at - DELAY, 0, 0.0)
+    days = int(at // DAY)
+    row = [tx.tx_amount, float((days + 3) % 7 >= 5), float(at % DAY // 3600 <= 6)]
     row += by_customer[0::2] + by_customer[1::2] + by_terminal[0::2] + by_terminal[1::2]
     probability = booster.inplace_predict(np.array([row], dtype=np.float32))[0]
     pipe = store.pipeline(transaction=False)
-    pipe.zadd(customer, {f"{tx.transaction_id}:{tx.tx_amount}": tx.at})
-    pipe.zadd(terminal, {f"{tx.transaction_id}:0": tx.at})
+    pipe.zadd(customer, {f"{tx.transaction_id}:{tx.tx_amount}": at})
+    pipe.zadd(terminal, {f"{tx.transaction_id}:0": at})
     await pipe.execute()
     return {"probability": float(probability)}
