@@ -125,6 +125,7 @@ class OnlineStore::Impl {
     if (found == sources_.end()) return Ok();
     source = std::move(found->second);
     sources_.erase(found);
+    source->SetDropped();
     return RemoveTree(options_.directory + "/" + DirectoryName(key));
   }
 
@@ -218,10 +219,10 @@ Result<AppendResult> OnlineStore::Update(const std::string& source_key,
   return found->Update(updates);
 }
 
-Status OnlineStore::Learn(const std::string& source_key, std::span<const Cell> event) {
+Status OnlineStore::Learn(const std::string& source_key, std::span<const Cell> event, const Schema* columns) {
   const std::shared_ptr<OnlineSource> found = impl_->Find(source_key);
   if (found == nullptr) return impl_->Loaded(source_key).status();
-  return found->Learn(event);
+  return found->Learn(event, columns);
 }
 
 Status OnlineStore::Flush() {

@@ -147,6 +147,9 @@ class Scorer {
   // not hold a view as the plan has it.
   Status Score(std::span<const Cell> row, std::span<double> out) const;
 
+  // False once one of its sources was dropped: what it reads is no longer written to.
+  bool IsBound() const;
+
  private:
   friend class OnlineStore;
   class State;
@@ -185,7 +188,9 @@ class OnlineStore {
   Result<AppendResult> Update(const std::string& source_key, std::span<const LateColumns> updates);
   // One event (a Cell a column of the source's schema) into the state, now, and
   // into the log soon. An event that is late or a duplicate is counted and Ok.
-  Status Learn(const std::string& source_key, std::span<const Cell> event);
+  // `columns`: the schema that the event was made for; FailedPrecondition when the source
+  // has another by now. Null: it is known to be that.
+  Status Learn(const std::string& source_key, std::span<const Cell> event, const Schema* columns = nullptr);
   // Waits until everything learned is on disk.
   Status Flush();
   Status Snapshot();

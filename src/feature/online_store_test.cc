@@ -409,6 +409,38 @@ TEST_F(OnlineStoreFiles, TheLogGivesBackWhatWasPushedAndJoined) {
   EXPECT_EQ(store_->ReadLog(kKey, all.through)->events.num_rows(), 0U);
 }
 
+// The offline tables outlive a dropped source, and with them the position that they reach.
+TEST_F(OnlineStoreFiles, PositionsGoOnWhereTheOfflineTablesAre) {
+  Start();
+  EXPECT_EQ(Accepted(0, 5), 5);
+  const LogRange before = store_->ReadLog(kKey, 0).value();
+  ASSERT_TRUE(store_->Drop(kKey).ok());
+  const LoadOptions options{.marker = "v0", .through = before.through, .progress = nullptr};
+  ASSERT_TRUE(store_->Load(kKey, testing::WorldSource(), Plans(views_), testing::ToTable({}), options).ok());
+  EXPECT_EQ(Accepted(10, 3), 3);
+  const LogRange after = store_->ReadLog(kKey, before.through).value();
+  EXPECT_EQ(after.events.num_rows(), 3U);
+  EXPECT_EQ(after.through, before.through + 3);
+  store_.reset();
+  store_ = MustOpen(directory_.path());
+  EXPECT_EQ(store_->ReadLog(kKey, before.through)->events.num_rows(), 3U);
+}
+
+TEST_F(OnlineStoreFiles, AnEventMadeForOtherColumnsIsNotLearned) {
+  Start();
+  const Scorer scorer = store_->Bind("p", WorldService(views_)).value();
+  const Schema schema = testing::WorldSchema();
+  ASSERT_TRUE(store_->Learn(kKey, Row(world_[0], schema), &schema).ok());
+  std::vector<Field> fields = schema.fields();
+  std::swap(fields[testing::kText], fields[testing::kLate]);
+  const Schema before(fields);
+  EXPECT_EQ(store_->Learn(kKey, Row(world_[1], before), &before).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(store_->Stats().front().events, 1);
+  EXPECT_TRUE(scorer.IsBound());
+  ASSERT_TRUE(store_->Drop(kKey).ok());
+  EXPECT_FALSE(scorer.IsBound());
+}
+
 TEST_F(OnlineStoreFiles, StatusesSayWhatAValueIs) {
   views_ = {testing::WorldViews()[2]};
   Start();

@@ -95,6 +95,10 @@ Scorer::State::State(ServicePlanPtr plan) : plan_(std::move(plan)), targets_(pla
   }
 }
 
+bool Scorer::State::IsBound() const {
+  return std::none_of(sources_.begin(), sources_.end(), [](const auto& source) { return source->dropped(); });
+}
+
 std::unique_ptr<Scorer::State::Scratch> Scorer::State::Borrow() {
   {
     const std::lock_guard lock(pool_mutex_);
@@ -198,6 +202,8 @@ const ServicePlan& Scorer::plan() const { return state_->plan(); }
 Status Scorer::Score(std::span<const Cell> row, std::span<double> out) const {
   return state_->Score(row, out);
 }
+
+bool Scorer::IsBound() const { return state_->IsBound(); }
 
 Result<FeatureRow> LookupRow(ViewState& view, std::span<const Value> keys, int64_t time) {
   const ViewPlan& plan = view.plan();

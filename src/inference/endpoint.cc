@@ -56,8 +56,16 @@ Status ServingVersion::BindLearning(const EndpointOptions& options) {
   }
   fields_ = Schema(std::move(fields));
   learn_source_ = options.learn;
+  learn_schema_ = source->schema;
   store_ = options.store;
   return Ok();
+}
+
+bool ServingVersion::IsBound() const {
+  if (scorer_.has_value() && !scorer_->IsBound()) return false;
+  if (!learns()) return true;
+  const std::optional<feature::SourcePlan> source = store_->Source(learn_source_);
+  return source.has_value() && source->schema == learn_schema_;
 }
 
 // Touches every tree's memory, and refuses a model that has no finite answer.
@@ -140,7 +148,7 @@ Status ServingVersion::Learn(std::span<const feature::Cell> cells, size_t n) con
       event[c] =
           learn_columns_[c] < 0 ? feature::Cell() : cells[i * width + static_cast<size_t>(learn_columns_[c])];
     }
-    const Status learned = store_->Learn(learn_source_, event);
+    const Status learned = store_->Learn(learn_source_, event, &learn_schema_);
     if (!learned.ok()) {
       if (first.ok()) first = learned;
       continue;

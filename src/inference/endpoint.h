@@ -83,6 +83,9 @@ class ServingVersion {
   size_t num_plan_fields() const { return num_plan_fields_; }
   bool scores_events() const { return scorer_.has_value(); }
   bool learns() const { return !learn_source_.empty(); }
+  // False once a source was dropped, or the learned one has other columns than
+  // when this was made: the same model is then to be swapped in again.
+  bool IsBound() const;
 
   // `rows`: n × num_features(), NaN for missing.
   Result<Scores> PredictFeatures(std::span<const float> rows, size_t n) const;
@@ -109,6 +112,7 @@ class ServingVersion {
   Schema fields_;
   size_t num_plan_fields_ = 0;
   std::string learn_source_;
+  Schema learn_schema_;                 // of the source when this was bound
   std::vector<int32_t> learn_columns_;  // for each column of the source, the field; -1 for null
 
   mutable telemetry::Counter requests_;

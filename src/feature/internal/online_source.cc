@@ -118,6 +118,9 @@ Status OnlineSource::Load(const SourcePlan& source, std::vector<ViewPlanPtr> vie
     // Nothing was ever logged, or a crash came before the first snapshot.
     MR_ASSIGN_OR_RETURN(const std::vector<LogSegment> strays, ListSegments(directory_));
     for (const LogSegment& stray : strays) ::unlink(stray.path.c_str());
+    // Who loads may remember an older log of the source (it was dropped, or its files
+    // are gone): positions go on from there, so that none means two events.
+    meta.position = std::max(meta.position, load.through);
   } else {
     MR_RETURN_IF_ERROR(log_->Wait(log_->position()));
     if (state_->source().schema == source.schema) {
@@ -280,11 +283,14 @@ Result<AppendResult> OnlineSource::Update(std::span<const LateColumns> updates) 
   return result;
 }
 
-Status OnlineSource::Learn(std::span<const Cell> event) {
+Status OnlineSource::Learn(std::span<const Cell> event, const Schema* columns) {
   if (state() == nullptr) return FailedPrecondition("{} is not loaded yet", key_);
   std::string refused;
   {
     const std::lock_guard lock(ingest_);
+    if (columns != nullptr && !(state_->source().schema == *columns)) {
+      return FailedPrecondition("the columns of {} have changed since the event was made", key_);
+    }
     if (event.size() != state_->source().schema.size()) {
       return InvalidArgument("an event of {} has {} columns, and {} are given", key_,
                              state_->source().schema.size(), event.size());

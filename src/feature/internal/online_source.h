@@ -35,13 +35,16 @@ class OnlineSource {
               const LoadOptions& options);
   Result<AppendResult> Append(const Table& events);
   Result<AppendResult> Update(std::span<const LateColumns> updates);
-  Status Learn(std::span<const Cell> event);
+  Status Learn(std::span<const Cell> event, const Schema* columns);
   Status Flush();
   Status Snapshot();
   // Whether the log has outgrown its limit since the last snapshot.
   bool WantsSnapshot() const;
   Result<LogRange> ReadLog(uint64_t after) const;
   std::optional<std::string> Marker() const;
+  // The store has forgotten it; who still holds it reads what is no longer kept.
+  void SetDropped() { dropped_.store(true); }
+  bool dropped() const { return dropped_.load(); }
   SourceStats Stats() const;
 
  private:
@@ -76,6 +79,7 @@ class OnlineSource {
   SnapshotMeta meta_;                   // guarded by ingest_
   bool dirty_ = false;                  // changed since the last snapshot; guarded by ingest_
   std::atomic<int64_t> old_log_bytes_{0};
+  std::atomic<bool> dropped_{false};
 };
 
 }  // namespace millrace::feature

@@ -21,6 +21,7 @@ class Scorer::State {
   void AddSource(std::shared_ptr<OnlineSource> source) { sources_.push_back(std::move(source)); }
   const ServicePlan& plan() const { return *plan_; }
   Status Score(std::span<const Cell> row, std::span<double> out);
+  bool IsBound() const;
 
  private:
   // One thread's programs and buffers for one row.
