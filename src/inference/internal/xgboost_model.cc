@@ -64,8 +64,8 @@ Status AddCategories(const RawTree& raw, size_t segment, std::string_view where,
   const int64_t count = raw.category_sizes[segment];
   const auto known = static_cast<int64_t>(raw.categories.size());
   if (begin < 0 || count <= 0 || begin > known || count > known - begin) {
-    return InvalidArgument("{}: a categorical split has categories {} to {}, of {}", where, begin,
-                           begin + count, known);
+    return InvalidArgument("{}: a categorical split has {} categories from place {}, of {}", where, count,
+                           begin, known);
   }
   const auto first = raw.categories.begin() + begin;
   const auto [lowest, highest] = std::minmax_element(first, first + count);
