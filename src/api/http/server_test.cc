@@ -355,6 +355,16 @@ TEST_F(HttpServer, ARefusedSmallBodyKeepsTheConnection) {
   EXPECT_FALSE(socket.closed());
 }
 
+TEST_F(HttpServer, ABodyInAnUnknownCodingIsNeverTakenForTheNextRequest) {
+  Start();
+  RawSocket socket(server_->port());
+  socket.Send(Head("POST /echo", "Transfer-Encoding: xchunked\r\n") + Head("GET /healthz"));
+  std::string response = socket.ReadResponse();
+  EXPECT_TRUE(response.starts_with("HTTP/1.1 501 ")) << response;
+  EXPECT_NE(response.find("connection: close\r\n"), std::string::npos) << response;
+  EXPECT_EQ(socket.ReadResponse(), "");
+}
+
 TEST_F(HttpServer, HeadHasNoBodyAndOptionsTellsMethods) {
   Start();
   std::string head = Raw("HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

@@ -143,8 +143,11 @@ Session::Step Session::AtHeaders(TimePoint now) {
   uint64_t max_body = route_ != nullptr ? route_->options.max_body : 0;
   bool expects = !request_.Header("expect").empty();
   if (refused_.status != 0) {
-    // A small body is swallowed, so that the connection stays of use.
-    bool small = !expects && !parser_.chunked() && parser_.content_length().value_or(0) <= kForgottenBody;
+    // A small body is swallowed, so that the connection stays of use. Where a body in
+    // an unknown coding ends cannot be told: read on, it would pass for the next
+    // request (RFC 9112, section 6.3).
+    bool coded = !request_.Header("transfer-encoding").empty();
+    bool small = !expects && !coded && parser_.content_length().value_or(0) <= kForgottenBody;
     if (!small || refused_.status == 413) {
       unread_input_ = true;
       close_ = true;
