@@ -330,6 +330,26 @@ TEST_F(OnlineStoreFiles, DamageBeforeTheEndIsDataLossNamingTheFile) {
   EXPECT_EQ(opened.status().code(), Code::kDataLoss) << opened.status().ToString();
 }
 
+TEST_F(OnlineStoreFiles, ALogThatBeginsBehindTheSnapshotIsDataLoss) {
+  Start();
+  EXPECT_EQ(Accepted(0, 10), 10);
+  store_.reset();
+  store_ = MustOpen(directory_.path());
+  EXPECT_EQ(Accepted(10, 10), 10);
+  const TempDirectory copy;
+  fs::copy(directory_.path(), copy.path(),
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const std::string segment = copy.path() + NewestSegment().substr(directory_.path().size());
+  fs::rename(segment, fs::path(segment).parent_path() / "log-00000000000000000012.wal");
+  for (const auto& entry : fs::recursive_directory_iterator(copy.path())) {
+    if (entry.path().extension() == ".wal" && entry.path().filename() != "log-00000000000000000012.wal")
+      fs::remove(entry.path());
+  }
+  const auto opened = OnlineStore::Open({.directory = copy.path()});
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.status().code(), Code::kDataLoss) << opened.status().ToString();
+}
+
 TEST_F(OnlineStoreFiles, ADamagedSnapshotAndANewerOneAreRefused) {
   Start();
   EXPECT_EQ(Accepted(0, 10), 10);

@@ -21,6 +21,17 @@ DataType IdType(const SourcePlan& source) {
   return source.event_id ? source.schema[*source.event_id].type : DataType::kInt64;
 }
 
+// How many records from `from` on lie before the first segment.
+uint64_t Missing(const std::vector<LogSegment>& segments, uint64_t from) {
+  return segments.empty() || segments.front().first <= from ? 0 : segments.front().first - from;
+}
+
+void WarnOfMissing(const std::string& key, uint64_t missing) {
+  if (missing == 0) return;
+  LogError("pushed events left the log before the offline tables took them",
+           {{"source", key}, {"records", std::to_string(missing)}});
+}
+
 // Events with the source's columns; only those that are known later may be missing.
 Result<Table> InSourceOrder(const SourcePlan& source, const Table& events) {
   std::vector<Column> columns;
@@ -66,6 +77,10 @@ Status OnlineSource::Recover() {
   MR_ASSIGN_OR_RETURN(SourceSnapshotData data, DecodeSnapshot(bytes, SnapshotPath(), options_.history));
   meta_ = data.meta;
   MR_ASSIGN_OR_RETURN(const Replayed replayed, Replay(*data.state, meta_.position));
+  if (replayed.missing > 0) {
+    return DataLoss("{}: {} records of the log behind the snapshot are missing, from {} on", directory_,
+                    replayed.missing, meta_.position);
+  }
   meta_.events += replayed.accepted;
   dirty_ = replayed.next > meta_.position;
   MR_ASSIGN_OR_RETURN(
@@ -78,8 +93,9 @@ Status OnlineSource::Recover() {
 // Applies the log's records from `from` on.
 Result<OnlineSource::Replayed> OnlineSource::Replay(SourceState& state, uint64_t from) const {
   const Schema& schema = state.source().schema;
-  Replayed replayed{from, 0};
+  Replayed replayed{from, 0, 0};
   MR_ASSIGN_OR_RETURN(const std::vector<LogSegment> segments, ListSegments(directory_));
+  replayed.missing = Missing(segments, from);
   for (size_t i = 0; i < segments.size(); ++i) {
     const bool last = i + 1 == segments.size();
     if (!last && segments[i + 1].first <= from) continue;
@@ -124,7 +140,8 @@ Status OnlineSource::Load(const SourcePlan& source, std::vector<ViewPlanPtr> vie
   } else {
     MR_RETURN_IF_ERROR(log_->Wait(log_->position()));
     if (state_->source().schema == source.schema) {
-      MR_RETURN_IF_ERROR(Replay(*made, load.through).status());
+      MR_ASSIGN_OR_RETURN(const Replayed replayed, Replay(*made, load.through));
+      WarnOfMissing(key_, replayed.missing);
     } else if (load.through < log_->position()) {
       LogWarning("the schema changed: what was pushed before is only in the source's own rows",
                  {{"source", key_}});
@@ -386,6 +403,7 @@ Result<LogRange> OnlineSource::ReadLog(uint64_t after) const {
   range.through = log_->position();
   MR_RETURN_IF_ERROR(log_->Wait(range.through));
   MR_ASSIGN_OR_RETURN(const std::vector<LogSegment> segments, ListSegments(directory_));
+  WarnOfMissing(key_, Missing(segments, after));
   for (size_t i = 0; i < segments.size(); ++i) {
     const bool last = i + 1 == segments.size();
     if (!last && segments[i + 1].first <= after) continue;

@@ -55,6 +55,7 @@ class OnlineSource {
   struct Replayed {
     uint64_t next = 0;  // the position after the last record
     int64_t accepted = 0;
+    uint64_t missing = 0;  // records from the position asked for on that no segment holds
   };
   Result<Replayed> Replay(SourceState& state, uint64_t from) const;
   void Prune();
