@@ -10,6 +10,8 @@
 namespace millrace::controller::training_job {
 namespace {
 
+constexpr Micros kWhileItEnds = std::chrono::milliseconds(200);
+
 // The status tells more than the controller decides on: what the run does now.
 std::string PhaseText(const Decision& decision, const Snapshot& snapshot) {
   if (decision.phase != Phase::kRunning) return std::string(PhaseName(decision.phase));
@@ -49,7 +51,7 @@ void StartRun(Context& context, const resource::Resource& resource, const Observ
   request.spec = observed.spec;
   request.model = *observed.model;
   request.definition = DefinitionOf(request.model, request.spec);
-  context.runs.Start(KeyOf(request.job), request.definition,
+  context.runs.Start(KeyOf(request.job), TaskInput(request.uid, request.definition),
                      [&context, request](TaskContext& task) { return Run(context, request, task); });
 }
 
@@ -59,6 +61,10 @@ Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
   if (IsFinal(ParsePhase(resource.status.value("phase", "")))) return Micros(0);
   const resource::ResourceKey key = resource.Key();
   MR_ASSIGN_OR_RETURN(const Observed observed, Observe(context, resource));
+  if (observed.of_earlier_job) {
+    context.runs.Cancel(KeyOf(key));
+    return kWhileItEnds;
+  }
   const Decision decision = Decide(observed.snapshot);
   if (decision.cancel) context.runs.Cancel(KeyOf(key));
   if (decision.promote) {

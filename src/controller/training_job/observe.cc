@@ -62,6 +62,10 @@ Status ObservePool(Context& context, const resource::ResourceKey& key, const std
 
 }  // namespace
 
+std::string TaskInput(const std::string& uid, const std::string& definition) {
+  return uid + " " + definition;
+}
+
 Result<Observed> Observe(Context& context, const resource::Resource& resource) {
   const resource::ResourceKey key = resource.Key();
   Observed observed;
@@ -70,6 +74,10 @@ Result<Observed> Observe(Context& context, const resource::Resource& resource) {
   snapshot.phase = ParsePhase(resource.status.value("phase", ""));
   snapshot.cancel = observed.spec.cancel;
   snapshot.task = context.runs.Find(KeyOf(key));
+  if (snapshot.task && !snapshot.task->input.starts_with(resource.metadata.uid)) {
+    observed.of_earlier_job = snapshot.task->running;
+    snapshot.task.reset();
+  }
   const Result<resource::Resource> model =
       context.stores.resources.Get({"Model", key.project, observed.spec.model});
   if (!model.ok()) {

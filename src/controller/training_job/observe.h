@@ -16,8 +16,14 @@ struct Observed {
   resource::TrainingJobSpec spec;
   std::optional<ModelState> model;                // once its inputs are there
   std::optional<registry::ModelVersion> version;  // that the job's run made
+  // A run of a deleted job of the same name still ends: its slot, its directory and its failures are not this
+  // job's.
+  bool of_earlier_job = false;
   Snapshot snapshot;
 };
+
+// A run's input as a task: which job, and what it trains.
+std::string TaskInput(const std::string& uid, const std::string& definition);
 
 // Fails when a store does.
 Result<Observed> Observe(Context& context, const resource::Resource& resource);
