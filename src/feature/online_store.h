@@ -44,6 +44,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "base/value.h"
@@ -63,7 +64,7 @@ struct AppendResult {
   int64_t accepted = 0;               // new events, now in the state
   int64_t joined = 0;                 // known ids whose later columns were filled in
   int64_t duplicates = 0;             // known ids that brought nothing new
-  std::vector<RefusedEvent> refused;  // late, or without a time
+  std::vector<RefusedEvent> refused;  // late, too far ahead, or without a time
 };
 
 // Columns that are known later, for the event of an id.
@@ -112,6 +113,10 @@ struct OnlineStoreOptions {
   Micros history{0};
   uint64_t snapshot_log_bytes = uint64_t{64} << 20;  // a log longer than this is replaced by a snapshot
   uint64_t max_buffer_bytes = uint64_t{64} << 20;    // of events not yet written; more are refused
+  // An event further ahead of the clock, and of every event before it, is refused: one
+  // wrong unit in one message would make all that follows late.
+  Micros max_ahead{std::chrono::hours(24)};
+  const Clock* clock = &SystemClock();  // borrowed
   // Called for each event that Learn could not use, from the calling thread.
   std::function<void(const std::string& source, const std::string& reason)> on_refused = nullptr;
 };

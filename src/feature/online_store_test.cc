@@ -446,6 +446,19 @@ TEST_F(OnlineStoreFiles, PositionsGoOnWhereTheOfflineTablesAre) {
   EXPECT_EQ(store_->ReadLog(kKey, before.through)->events.num_rows(), 3U);
 }
 
+// Nanoseconds in place of microseconds must not make everything after them late.
+TEST_F(OnlineStoreFiles, AnEventFarInTheFutureIsRefusedAndChangesNothing) {
+  Start();
+  EXPECT_EQ(Accepted(0, 5), 5);
+  const Schema schema = testing::WorldSchema();
+  std::vector<Cell> row = Row(world_[5], schema);
+  row[store_->Source(kKey)->event_time] = Cell::Timestamp(SystemClock().Now() + std::chrono::hours(25));
+  ASSERT_TRUE(store_->Learn(kKey, row).ok());
+  EXPECT_EQ(store_->Stats().front().events, 5);
+  EXPECT_EQ(store_->Stats().front().late, 1);
+  EXPECT_EQ(Accepted(5, 5), 5);
+}
+
 TEST_F(OnlineStoreFiles, AnEventMadeForOtherColumnsIsNotLearned) {
   Start();
   const Scorer scorer = store_->Bind("p", WorldService(views_)).value();

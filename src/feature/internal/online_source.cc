@@ -176,6 +176,7 @@ void OnlineSource::Count(Outcome outcome) {
       ++meta_.duplicates;
       break;
     case Outcome::kLate:
+    case Outcome::kAhead:
     case Outcome::kNoTime:
       ++meta_.late;
       break;
@@ -185,10 +186,27 @@ void OnlineSource::Count(Outcome outcome) {
   }
 }
 
+namespace {
+bool IsRefused(Outcome outcome) {
+  return outcome == Outcome::kLate || outcome == Outcome::kAhead || outcome == Outcome::kNoTime;
+}
+}  // namespace
+
+bool OnlineSource::IsAhead(const Cell& time) const {
+  if (time.is_null()) return false;
+  const int64_t present = std::max(options_.clock->Now().micros, state_->newest());
+  return time.integer > present && time.integer - options_.max_ahead.count() > present;
+}
+
 Status OnlineSource::RefuseReason(Outcome outcome, std::span<const Cell> row) const {
   const SourcePlan& source = state_->source();
   if (outcome == Outcome::kNoTime)
     return InvalidArgument("the event has no {} that can be used", source.event_time_name());
+  if (outcome == Outcome::kAhead) {
+    return InvalidArgument(
+        "the event at {} is more than {} ahead of the clock: are its times in microseconds?",
+        FormatTime(row[source.event_time].time()), FormatDuration(options_.max_ahead));
+  }
   return InvalidArgument("the event at {} is late: the newest is at {}, and {} takes events up to {} older",
                          FormatTime(row[source.event_time].time()), FormatTime(EventTime{state_->newest()}),
                          source.name, FormatDuration(source.lateness));
@@ -197,6 +215,10 @@ Status OnlineSource::RefuseReason(Outcome outcome, std::span<const Cell> row) co
 // The state first, then the log's buffer: both under ingest_, so both in one order.
 // Room is made sure of before, so that nothing is in the state that never gets to the log.
 Result<Outcome> OnlineSource::ApplyRow(std::span<const Cell> row) {
+  if (IsAhead(row[state_->source().event_time])) {
+    Count(Outcome::kAhead);
+    return Outcome::kAhead;
+  }
   const std::string record = EncodeEvent(row, state_->source().schema);
   MR_RETURN_IF_ERROR(log_->Room(record.size()));
   const Outcome outcome = state_->Apply(row, false);
@@ -223,7 +245,7 @@ Result<AppendResult> OnlineSource::Append(const Table& events) {
       result.accepted += outcome == Outcome::kAccepted ? 1 : 0;
       result.joined += outcome == Outcome::kJoined ? 1 : 0;
       result.duplicates += outcome == Outcome::kDuplicate ? 1 : 0;
-      if (outcome == Outcome::kLate || outcome == Outcome::kNoTime) {
+      if (IsRefused(outcome)) {
         result.refused.push_back({static_cast<int64_t>(i), RefuseReason(outcome, row).message()});
       }
     }
@@ -313,8 +335,7 @@ Status OnlineSource::Learn(std::span<const Cell> event, const Schema* columns) {
                              state_->source().schema.size(), event.size());
     }
     MR_ASSIGN_OR_RETURN(const Outcome outcome, ApplyRow(event));
-    if (outcome == Outcome::kLate || outcome == Outcome::kNoTime)
-      refused = RefuseReason(outcome, event).message();
+    if (IsRefused(outcome)) refused = RefuseReason(outcome, event).message();
   }
   if (!refused.empty() && options_.on_refused) options_.on_refused(key_, refused);
   return Ok();

@@ -67,6 +67,7 @@ class OnlineSource {
   Result<std::vector<ColumnCell>> CheckUpdate(const LateColumns& update) const;
   Result<Outcome> ApplyUpdate(const LateColumns& update, std::span<const ColumnCell> cells);
   void ForgetOldSegments();
+  bool IsAhead(const Cell& time) const;
   Status RefuseReason(Outcome outcome, std::span<const Cell> row) const;
 
   const std::string key_;

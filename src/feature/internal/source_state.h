@@ -24,7 +24,7 @@
 
 namespace millrace::feature {
 
-enum class Outcome : uint8_t { kAccepted, kJoined, kDuplicate, kLate, kNoTime, kUnknownId };
+enum class Outcome : uint8_t { kAccepted, kJoined, kDuplicate, kLate, kAhead, kNoTime, kUnknownId };
 
 // A column of the source's schema and its value.
 using ColumnCell = std::pair<size_t, Cell>;
