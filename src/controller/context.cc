@@ -1,5 +1,8 @@
 #include "controller/context.h"
 
+#include <algorithm>
+#include <filesystem>
+
 namespace millrace::controller {
 
 std::string Layout::Events(const std::string& project, const std::string& source) const {
@@ -23,6 +26,13 @@ std::string Layout::Package(const std::string& project, const std::string& model
 }
 
 std::string Layout::Run(const std::string& run) const { return fmt::format("{}/runs/{}", data_dir_, run); }
+
+bool Layout::Contains(const std::string& path) const {
+  std::error_code error;
+  const auto inner = std::filesystem::weakly_canonical(path, error);
+  const auto outer = std::filesystem::weakly_canonical(data_dir_, error);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
 
 Result<std::vector<resource::Resource>> ListOf(Context& context, const std::string& kind,
                                                const std::string& project) {

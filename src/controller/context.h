@@ -45,6 +45,8 @@ class Layout {
   std::string Features(const std::string& project, const std::string& view) const;
   std::string Package(const std::string& project, const std::string& model, int64_t version) const;
   std::string Run(const std::string& run) const;
+  // Whether the path, with its links followed, lies in the data directory.
+  bool Contains(const std::string& path) const;
 
  private:
   std::string data_dir_;

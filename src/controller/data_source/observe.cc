@@ -9,9 +9,16 @@
 namespace millrace::controller::data_source {
 namespace {
 
-Result<std::string> InputOf(const resource::DataSourceSpec& spec, const resource::Resource& resource) {
+Result<std::string> InputOf(const Context& context, const resource::DataSourceSpec& spec,
+                            const resource::Resource& resource) {
   if (spec.files) {
     MR_ASSIGN_OR_RETURN(const source::SourceSnapshot files, source::Fingerprint(spec));
+    // Tokens and the databases lie there: who may write YAML must not read them as rows.
+    for (const source::SourceFile& file : files.files) {
+      if (context.layout.Contains(file.path))
+        return InvalidArgument("{} lies in Millrace's own data directory; move the rows elsewhere",
+                               file.path);
+    }
     return files.digest;
   }
   return "push:" + Sha256Hex(resource.spec.dump());
@@ -63,8 +70,8 @@ Observed Observe(Context& context, const resource::Resource& resource) {
   Observed observed;
   observed.spec = resource::DecodeSpec<resource::DataSourceSpec>(resource);
   observed.snapshot.task = context.tasks.Find(KeyOf(key));
-  observed.snapshot.input =
-      observed.spec.ok() ? InputOf(*observed.spec, resource) : Result<std::string>(observed.spec.status());
+  observed.snapshot.input = observed.spec.ok() ? InputOf(context, *observed.spec, resource)
+                                               : Result<std::string>(observed.spec.status());
 
   Result<SourceState> state = ObserveSource(context, key.project, key.name);
   if (!state.ok()) {
