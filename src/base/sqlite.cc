@@ -106,7 +106,8 @@ Result<Database> Database::Open(const std::string& path) {
   if (code != SQLITE_OK) return FromSqlite(raw, code, "cannot open " + path);
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(raw, 5000);
-  MR_RETURN_IF_ERROR(db.Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON"));
+  const Status set = db.Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON");
+  if (!set.ok()) return set.WithContext(path);
   return db;
 }
 

@@ -131,14 +131,6 @@ class ProgressFile {
   UniqueFd fd_;
 };
 
-// For people: standard output is the run's log.
-void LogRound(const TrainingProgress& progress) {
-  std::string line = fmt::format("round {} of {}:", progress.round, progress.rounds);
-  for (const auto& [name, value] : progress.metrics) line += fmt::format(" {} {:.6g}", name, value);
-  std::puts(line.c_str());
-  std::fflush(stdout);
-}
-
 struct Trained {
   Booster booster;
   int64_t rounds = 0;
@@ -173,7 +165,6 @@ Result<Trained> TrainRounds(const XgboostParameters& parameters, Booster booster
     progress.elapsed = std::chrono::duration_cast<Micros>(steady_clock::now() - start);
     progress.left = progress.elapsed / progress.round * (progress.rounds - progress.round);
     MR_RETURN_IF_ERROR(file.Write(progress));
-    LogRound(progress);
     if (terminated) return Cancelled("ended by SIGTERM after round {}", progress.round);
     if (stopping && stopping->Stop(progress.round, progress.metrics)) break;
   }

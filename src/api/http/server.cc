@@ -71,7 +71,7 @@ Status CheckOptions(const ServerOptions& options, const tcp::endpoint& endpoint)
   }
   if (!endpoint.address().is_loopback() && options.tls_certificate.empty()) {
     return InvalidArgument(
-        "{} can be reached from other machines, so it needs TLS: give --tls-certificate and --tls-key, or "
+        "{} can be reached from other machines, so it needs TLS: give --tls-cert and --tls-key, or "
         "listen "
         "on 127.0.0.1",
         options.address);
@@ -91,12 +91,12 @@ Status Listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
   std::string where = fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port());
   if (ec == asio::error::address_in_use) {
     std::string holder = internal::WhoListensOn(endpoint.port());
-    return Unavailable("{} is in use{}: stop it, or choose another port with --port", where,
+    return Unavailable("{} is in use{}: stop it, or choose another port with --listen", where,
                        holder.empty() ? " by another program" : " by " + holder);
   }
   if (ec == asio::error::access_denied) {
     return PermissionDenied(
-        "{} may not be listened on: ports below 1024 need root; choose another with --port", where);
+        "{} may not be listened on: ports below 1024 need root; choose another with --listen", where);
   }
   return Unavailable("cannot listen on {}: {}", where, ec.message());
 }

@@ -75,6 +75,26 @@ Status CreateJob(Context& context, const resource::Resource& model, const std::s
   return created;
 }
 
+// Jobs that were made for an earlier definition and have not ended: their versions are wanted no more, they
+// hold slots, and the last of them to end would be promoted. A return to their definition makes them anew.
+Status DeleteSuperseded(Context& context, const resource::Resource& model, const std::string& current) {
+  MR_ASSIGN_OR_RETURN(const std::vector<resource::Resource> jobs,
+                      ListOf(context, "TrainingJob", model.metadata.project));
+  for (const resource::Resource& job : jobs) {
+    const auto& owners = job.metadata.owner_references;
+    const bool ours = std::any_of(owners.begin(), owners.end(),
+                                  [&](const auto& owner) { return owner.uid == model.metadata.uid; });
+    const std::string phase = job.status.value("phase", "");
+    const bool ended = phase == "Succeeded" || phase == "Failed" || phase == "Cancelled";
+    if (!ours || ended || job.metadata.name == current) continue;
+    const Status deleted =
+        context.stores.resources.Delete(job.Key(), {.actor = std::string(kActor)}).status();
+    if (!deleted.ok() && deleted.code() != Code::kNotFound) return deleted;
+    LogInfo("training job superseded", {{"model", model.metadata.name}, {"job", job.metadata.name}});
+  }
+  return Ok();
+}
+
 Json StatusFields(const Observed& observed) {
   Json fields = Json::object();
   if (observed.newest) {
@@ -93,6 +113,10 @@ Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
   MR_ASSIGN_OR_RETURN(const auto spec, resource::DecodeSpec<resource::ModelSpec>(resource));
   MR_ASSIGN_OR_RETURN(const Observed observed, Observe(context, resource, spec));
   const Decision decision = Decide(observed.snapshot);
+  if (observed.snapshot.definition.ok()) {
+    MR_RETURN_IF_ERROR(
+        DeleteSuperseded(context, resource, JobName(resource.metadata.name, *observed.snapshot.definition)));
+  }
   if (!decision.create_job.empty()) MR_RETURN_IF_ERROR(CreateJob(context, resource, decision.create_job));
   MR_RETURN_IF_ERROR(WriteStatus(context, resource, StatusFields(observed), decision.ready));
   return Micros(0);
