@@ -348,10 +348,6 @@ def feature(answer, name):
     return output(answer, "features")[answer["parameters"]["feature_names"].split(",").index(name)]
 
 
-def strip_times(text):
-    return re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME", text)
-
-
 def main(scenario):
     """Runs scenario(binary) with the first argument; the exit code that scripts/scenarios.sh reads."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # cleanup runs, too
