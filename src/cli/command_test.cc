@@ -38,7 +38,7 @@ std::vector<Command> TestCommands(Seen& seen) {
   return {Command{.name = "branch", .help = "A branch.", .subcommands = {leaf}}, many};
 }
 
-int Run(const std::vector<std::string>& arguments, Seen& seen, std::string* out = nullptr) {
+int RunWith(const std::vector<std::string>& arguments, Seen& seen, std::string* out = nullptr) {
   std::string help;
   const int code = RunCommands(TestCommands(seen), arguments, help);
   if (out != nullptr) *out = help;
@@ -47,7 +47,7 @@ int Run(const std::vector<std::string>& arguments, Seen& seen, std::string* out 
 
 TEST(Commands, OptionsReachTheirTargets) {
   Seen seen;
-  EXPECT_EQ(Run({"branch", "leaf", "hello", "-n", "42", "--flag", "-o", "json"}, seen), kExitOk);
+  EXPECT_EQ(RunWith({"branch", "leaf", "hello", "-n", "42", "--flag", "-o", "json"}, seen), kExitOk);
   EXPECT_EQ(seen.runs, 1);
   EXPECT_EQ(seen.word, "hello");
   EXPECT_EQ(seen.number, 42);
@@ -57,7 +57,7 @@ TEST(Commands, OptionsReachTheirTargets) {
 
 TEST(Commands, SeveralWordsKeepTheirOrder) {
   Seen seen;
-  EXPECT_EQ(Run({"many", "a=1", "b=2", "c=3"}, seen), kExitOk);
+  EXPECT_EQ(RunWith({"many", "a=1", "b=2", "c=3"}, seen), kExitOk);
   EXPECT_EQ(seen.words, (std::vector<std::string>{"a=1", "b=2", "c=3"}));
 }
 
@@ -73,7 +73,7 @@ TEST(Commands, MistakesAreUsageErrorsAndRunNothing) {
   };
   for (const std::vector<std::string>& arguments : mistakes) {
     Seen seen;
-    EXPECT_EQ(Run(arguments, seen), kExitUsage) << testing::PrintToString(arguments);
+    EXPECT_EQ(RunWith(arguments, seen), kExitUsage) << testing::PrintToString(arguments);
     EXPECT_EQ(seen.runs, 0);
   }
 }
@@ -81,7 +81,7 @@ TEST(Commands, MistakesAreUsageErrorsAndRunNothing) {
 TEST(Commands, HelpIsOfTheCommandThatWasAsked) {
   Seen seen;
   std::string help;
-  EXPECT_EQ(Run({"branch", "leaf", "--help"}, seen, &help), kExitOk);
+  EXPECT_EQ(RunWith({"branch", "leaf", "--help"}, seen, &help), kExitOk);
   EXPECT_NE(help.find("--number"), std::string::npos);
   EXPECT_EQ(seen.runs, 0);
 }
@@ -105,7 +105,7 @@ TEST(Commands, TheExitCodeFollowsFromTheStatus) {
   for (const auto& [status, code] : cases) {
     Seen seen;
     seen.result = status;
-    EXPECT_EQ(Run({"branch", "leaf", "word"}, seen), code) << status.ToString();
+    EXPECT_EQ(RunWith({"branch", "leaf", "word"}, seen), code) << status.ToString();
   }
 }
 

@@ -97,7 +97,9 @@ TEST(Platform, ARestartReadsAndComputesNothingAgain) {
   for (int life = 0; life < 2; ++life) {
     Result<std::unique_ptr<Platform>> platform = Platform::Start(folder.Options());
     ASSERT_TRUE(platform.ok()) << platform.status().ToString();
-    if (life == 0) ASSERT_TRUE((*platform)->Apply(Documents(folder, kFeatures)).ok());
+    if (life == 0) {
+      ASSERT_TRUE((*platform)->Apply(Documents(folder, kFeatures)).ok());
+    }
     ASSERT_TRUE(Becomes(**platform, view, "UpToDate"));
     const Result<resource::Resource> found = (*platform)->resources().Get(view);
     if (life == 0) before = found->status;

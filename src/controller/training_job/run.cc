@@ -1,7 +1,8 @@
 #include "controller/training_job/run.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
-#include <set>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -69,9 +70,37 @@ Status SetAside(training::TrainingRequest& training, const Json& parameters) {
   return Ok();
 }
 
+// Lines of the run's log, beside what the child writes there.
+class RunLog {
+ public:
+  static Result<std::unique_ptr<RunLog>> Open(const std::string& directory, const Clock& clock) {
+    MR_RETURN_IF_ERROR(MakeDirectories(directory));
+    const std::string path = directory + "/train.log";
+    UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    if (!file) return Internal("{} cannot be written", path);
+    return std::unique_ptr<RunLog>(new RunLog(std::move(file), clock));
+  }
+
+  // A log that cannot be written stops no training.
+  void Say(const std::string& text) {
+    (void)WriteAll(file_.get(), fmt::format("{} {}\n", FormatTime(clock_.Now()), text));
+  }
+
+ private:
+  RunLog(UniqueFd file, const Clock& clock) : file_(std::move(file)), clock_(clock) {}
+  UniqueFd file_;
+  const Clock& clock_;
+};
+
+std::string RoundText(const training::TrainingProgress& progress) {
+  std::string text = fmt::format("round {} of {}", progress.round, progress.rounds);
+  for (const auto& [name, value] : progress.metrics) text += fmt::format("  {} {:.6f}", name, value);
+  return text;
+}
+
 // Starts the child and follows it to its end.
 Result<training::TrainingOutcome> Train(const RunRequest& request, const std::string& directory,
-                                        const feature::TrainingSet& set, const Json& parameters,
+                                        const feature::TrainingSet& set, const Json& parameters, RunLog& log,
                                         TaskContext& task) {
   training::TrainingRequest training;
   training.run_directory = directory;
@@ -81,8 +110,9 @@ Result<training::TrainingOutcome> Train(const RunRequest& request, const std::st
   training.parameters = parameters;
   training.seed = request.model.spec.seed;
   training.limits = request.model.spec.limits;
-  training.on_progress = [&task](const training::TrainingProgress& progress) {
+  training.on_progress = [&task, &log](const training::TrainingProgress& progress) {
     task.Report("training rounds", progress.round, progress.rounds);
+    log.Say(RoundText(progress));
   };
   MR_RETURN_IF_ERROR(SetAside(training, parameters));
   task.Report("training rounds", 0, 0);
@@ -135,6 +165,10 @@ Status TrainAndPublish(Context& context, const RunRequest& request, const regist
   const std::string directory = context.layout.Run(record.id);
   MR_ASSIGN_OR_RETURN(const feature::Split split, SplitOf(request));
   MR_ASSIGN_OR_RETURN(const feature::EventTables events, ReadEvents(context, request, task));
+  MR_ASSIGN_OR_RETURN(const std::unique_ptr<RunLog> log, RunLog::Open(directory, context.stores.clock));
+  log->Say(fmt::format("job {}, run {}: training {} to {}, test {} to {}", request.job.name, record.id,
+                       FormatTime(split.train_begin), FormatTime(split.train_end),
+                       FormatTime(split.test_begin), FormatTime(split.test_end)));
   task.Report("making the training set", 0, 0);
   feature::TrainingSetRequest wanted;
   wanted.plan = request.model.plan;
@@ -145,7 +179,9 @@ Status TrainAndPublish(Context& context, const RunRequest& request, const regist
   wanted.entities = EntityColumns(request.model.spec);
   MR_ASSIGN_OR_RETURN(const feature::TrainingSet set, feature::BuildTrainingSet(wanted));
   MR_ASSIGN_OR_RETURN(const training::TrainingOutcome outcome,
-                      Train(request, directory, set, parameters, task));
+                      Train(request, directory, set, parameters, *log, task));
+  log->Say(fmt::format("trained: {} rounds on {} rows in {:.1f} s", outcome.rounds, outcome.rows,
+                       static_cast<double>(outcome.wall.count()) / 1e6));
   task.Report("evaluating", 0, 0);
   MR_ASSIGN_OR_RETURN(const Judgement judgement, Judge(context, {.project = request.job.project,
                                                                  .model = request.spec.model,
@@ -154,6 +190,9 @@ Status TrainAndPublish(Context& context, const RunRequest& request, const regist
                                                                  .split = split,
                                                                  .events = events,
                                                                  .model_path = outcome.model_ubj}));
+  for (const auto& [name, value] : judgement.evaluation.metrics)
+    log->Say(fmt::format("{} {:.6f}", name, value));
+  log->Say(judgement.gates.reason);
   MR_RETURN_IF_ERROR(LogMetrics(context, record.id, directory, judgement));
   KeepReplayRows({.state = request.model,
                   .split = split,
@@ -191,6 +230,10 @@ Status Run(Context& context, const RunRequest& request, TaskContext& task) {
   const Json parameters = ParametersOf(request);
   MR_ASSIGN_OR_RETURN(const registry::Run record, OpenRun(context, request, parameters));
   const Status result = TrainAndPublish(context, request, record, parameters, task);
+  if (!result.ok()) {
+    const auto log = RunLog::Open(context.layout.Run(record.id), context.stores.clock);
+    if (log.ok()) (*log)->Say("failed: " + result.message());
+  }
   const Status closed = CloseRun(context, record.id, result);
   return result.ok() ? closed : result;
 }
