@@ -18,6 +18,7 @@ const Version* Current(const Snapshot& snapshot) {
 // Ready when an older version serves meanwhile.
 Ready Meanwhile(const Snapshot& snapshot, std::string reason, std::string message) {
   if (!snapshot.promoted) return NotReady(std::move(reason), std::move(message));
+  if (!message.ends_with('.')) message += '.';
   message += fmt::format(" Version {} is {} meanwhile.", *snapshot.promoted, snapshot.alias);
   return IsReady(std::move(reason), std::move(message));
 }
