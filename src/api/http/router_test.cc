@@ -101,6 +101,7 @@ TEST(Router, TheLongestPrefixWritesTheError) {
 }
 
 TEST(RouterDeathTest, AContradictionEndsTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // libraries have threads of their own
   EXPECT_DEATH(
       {
         Router router;
