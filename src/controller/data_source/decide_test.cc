@@ -38,8 +38,8 @@ struct Case {
   std::string message_has;
 };
 
-TEST(DecideDataSource, FollowsItsTable) {
-  const std::vector<Case> cases = {
+std::vector<Case> ReadingCases() {
+  return {
       {"nothing was read: read",
        {.input = std::string("now")},
        Work::kRead,
@@ -82,6 +82,11 @@ TEST(DecideDataSource, FollowsItsTable) {
        ConditionStatus::kFalse,
        "Reading",
        "reading files"},
+  };
+}
+
+std::vector<Case> WaitingCases() {
+  return {
       {"no files: say so",
        {.input = NotFound("no file matches data/*.parquet")},
        Work::kNone,
@@ -146,6 +151,12 @@ TEST(DecideDataSource, FollowsItsTable) {
        "UpToDate",
        ""},
   };
+}
+
+TEST(DecideDataSource, FollowsItsTable) {
+  std::vector<Case> cases = ReadingCases();
+  const std::vector<Case> more = WaitingCases();
+  cases.insert(cases.end(), more.begin(), more.end());
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     const Decision decision = Decide(c.snapshot);

@@ -25,11 +25,8 @@ struct Case {
   std::string message_has;
 };
 
-TEST(DecideTrainingJob, GoesFromPendingToOneOfThreeEnds) {
-  const Registered promoted{.version = 3, .passed = true, .alias = "champion", .reason = "all gates passed."};
-  const Registered kept{
-      .version = 3, .passed = false, .alias = "champion", .reason = "average_precision is 0.41, below 0.6."};
-  const std::vector<Case> cases = {
+std::vector<Case> RunningCases() {
+  return {
       {"waits for its inputs",
        {.inputs = Unavailable("DataSource t has no events yet.")},
        Phase::kPending,
@@ -74,6 +71,14 @@ TEST(DecideTrainingJob, GoesFromPendingToOneOfThreeEnds) {
        "Cancelled",
        ""},
       {"is called off before it starts", {.cancel = true}, Phase::kCancelled, false, false, "Cancelled", ""},
+  };
+}
+
+std::vector<Case> EndingCases() {
+  const Registered promoted{.version = 3, .passed = true, .alias = "champion", .reason = "all gates passed."};
+  const Registered kept{
+      .version = 3, .passed = false, .alias = "champion", .reason = "average_precision is 0.41, below 0.6."};
+  return {
       {"has a version",
        {.phase = Phase::kRunning, .registered = promoted},
        Phase::kSucceeded,
@@ -131,6 +136,12 @@ TEST(DecideTrainingJob, GoesFromPendingToOneOfThreeEnds) {
        "ResourceExhausted",
        "memory limit"},
   };
+}
+
+TEST(DecideTrainingJob, GoesFromPendingToOneOfThreeEnds) {
+  std::vector<Case> cases = RunningCases();
+  const std::vector<Case> more = EndingCases();
+  cases.insert(cases.end(), more.begin(), more.end());
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     const Decision decision = Decide(c.snapshot);
