@@ -89,7 +89,8 @@ Result<std::vector<KeyHandle>> ReadView(ByteReader& reader, ViewState& view) {
       }
       if (!reader.ok()) break;
       const int64_t time = ViewLayout::Time(words.data());
-      if (time <= kBeginningOfTime || time >= -kBeginningOfTime) return DataLoss("an event has no usable time");
+      if (time <= kBeginningOfTime || time >= -kBeginningOfTime)
+        return DataLoss("an event has no usable time");
       view.RestoreRow(handle, words, texts);
     }
   }

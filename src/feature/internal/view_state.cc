@@ -35,7 +35,7 @@ uint64_t HashBytes(std::string_view bytes) {
     bytes.remove_prefix(8);
   }
   uint64_t rest = 0;
-  std::memcpy(&rest, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(&rest, bytes.data(), bytes.size());
   return MixBits(hash ^ rest);
 }
 

@@ -21,8 +21,7 @@ Field ItemField() {
            .Items(1, 1024)
            .Without("all of them, in the view's order")});
   item = std::move(item).OneOf({"request", "expression", "view"});
-  item.needs = {
-      {"expression", "name"}, {"name", "expression"}, {"type", "request"}, {"features", "view"}};
+  item.needs = {{"expression", "name"}, {"name", "expression"}, {"type", "request"}, {"features", "view"}};
   return item;
 }
 

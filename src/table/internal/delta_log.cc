@@ -102,24 +102,39 @@ Result<std::string> ParsePath(std::string_view uri) {
   return path;
 }
 
+// Bytes and rows: no file has more, and the sums of many of them stay in range.
+constexpr int64_t kMostOfAFile = int64_t{1} << 40;
+
+Result<int64_t> WholeNumber(const Json& object, const char* name, int64_t least, int64_t most) {
+  const auto found = object.find(name);
+  if (found == object.end()) return NotFound("there is no {}", name);
+  const bool fits = found->is_number_integer() &&
+                    !(found->is_number_unsigned() && found->get<uint64_t>() > uint64_t{INT64_MAX}) &&
+                    found->get<int64_t>() >= least && found->get<int64_t>() <= most;
+  if (!fits) return DataLoss("{} is {}, no whole number from {} to {}", name, found->dump(), least, most);
+  return found->get<int64_t>();
+}
+
 Result<DeltaFile> ParseAdd(const Json& action) {
   DeltaFile file;
   MR_ASSIGN_OR_RETURN(file.path, ParsePath(action.at("path").get<std::string>()));
-  file.size = action.at("size").get<int64_t>();
+  MR_ASSIGN_OR_RETURN(file.size, WholeNumber(action, "size", 0, kMostOfAFile));
   const auto stats_text = action.value("stats", std::string());
   if (stats_text.empty()) {
     file.rows = -1;
     return file;
   }
   MR_ASSIGN_OR_RETURN(const Json stats, ParseJson(stats_text));
-  file.rows = stats.value("numRecords", int64_t{-1});
+  const Result<int64_t> rows = WholeNumber(stats, "numRecords", 0, kMostOfAFile);
+  if (!rows.ok() && rows.status().code() != Code::kNotFound) return rows.status();
+  file.rows = rows.ok() ? *rows : -1;
   return file;
 }
 
 Status ParseCommitInfo(const Json& action, DeltaLogEntry& entry) {
-  const int64_t millis = action.value("timestamp", int64_t{0});
-  if (millis < 0 || millis > int64_t{253'402'300'800'000}) return DataLoss("a commit's timestamp is no time");
-  entry.info.time = EventTime{millis * 1000};
+  const Result<int64_t> millis = WholeNumber(action, "timestamp", 0, 253'402'300'800'000);
+  if (!millis.ok() && millis.status().code() != Code::kNotFound) return millis.status();
+  entry.info.time = EventTime{millis.ok() ? *millis * 1000 : 0};
   entry.info.operation = action.value("operation", "");
   entry.info.mode = action.value("operationParameters", Json::object()).value("mode", "");
   entry.info.user_metadata = action.value("userMetadata", "");
@@ -133,7 +148,7 @@ Status ParseAction(const Json& line, DeltaLogEntry& entry) {
   const Json& action = line.begin().value();
   if (name == "commitInfo") return ParseCommitInfo(action, entry);
   if (name == "protocol") {
-    const auto reader = action.at("minReaderVersion").get<int64_t>();
+    MR_ASSIGN_OR_RETURN(const int64_t reader, WholeNumber(action, "minReaderVersion", 0, INT32_MAX));
     if (reader > 1) return Unimplemented("the table asks for reader version {}; Millrace has 1", reader);
     entry.has_protocol = true;
   } else if (name == "metaData") {
