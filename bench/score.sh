@@ -20,7 +20,7 @@ trap finish EXIT
 bench_build bench_http_load
 bench_venv score polars==2.1.0 fastapi==0.165.0 uvicorn==0.54.0 uvloop==0.23.0 httptools==0.9.0 redis==8.1.0 \
   hiredis==3.5.0 xgboost-cpu==3.2.0 numpy
-bench_debian redis-server redis-tools
+bench_debian redis-server redis-tools liblzf1 libjemalloc2
 redis=.bench/debian/usr/bin/redis-server
 
 bench_app "$work"
@@ -29,7 +29,7 @@ sed -i 's/^  eventId: transaction_id.*/&\n  lateness: 1h/' "$work/app/fraud.yaml
 say "training and promoting a model"
 port=$(bench_port)
 start_millrace "$work" "$port"
-version_dir=$(echo "$work"/state/packages/*/*/*/ | tr ' ' '\n' | tail -n 1)
+package=$(ls -d "$work"/state/packages/default/fraud/* | tail -n 1)
 
 say "starting the peer"
 redis_port=$(bench_port)

@@ -21,10 +21,10 @@ def get(port, path, token=None):
     return answer.status, answer.read().decode()
 
 
-def wait_until_ready(port, start):
+def wait_until_ready(port, token, start):
     while time.monotonic() - start < 60:
         try:
-            if get(port, "/v2/models/fraud/ready")[0] == 200 and get(port, "/readyz")[0] == 200:
+            if get(port, "/v2/models/fraud/ready", token)[0] == 200 and get(port, "/readyz")[0] == 200:
                 return time.monotonic() - start
         except OSError:
             pass
@@ -53,10 +53,10 @@ def main():
         process = subprocess.Popen(["build/release/millrace", "up", str(work / "app"), "--data-dir", str(work / "state"),
                                     "--listen", f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            seconds.append(wait_until_ready(port, begin))
+            seconds.append(wait_until_ready(port, token, begin))
             resident.append(resident_at_rest(process.pid))
             metrics = get(port, "/metrics", token)[1]
-            state.append(sum(float(v) for v in re.findall(r"^millrace_online_state_bytes\S* (\S+)$", metrics, re.M)))
+            state.append(sum(float(v) for v in re.findall(r"^millrace_state_bytes\S* (\S+)$", metrics, re.M)))
         finally:
             process.terminate()
             process.wait(30)

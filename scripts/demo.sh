@@ -56,7 +56,7 @@ up_ms=$((($(date +%s%N) - began) / 1000000))
 say "The same platform as it was before the test week"
 "$binary" up "$work" --listen "127.0.0.1:$port" --as-of fraud@champion 2> "$work/up.log" &
 server=$!
-if ! "$binary" wait modelendpoint/fraud --timeout 2m > /dev/null; then
+if ! "$binary" wait modelendpoint/fraud --quiet --timeout 2m > /dev/null; then
   tail -n 20 "$work/up.log" >&2
   exit 1
 fi
