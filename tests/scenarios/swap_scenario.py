@@ -76,7 +76,8 @@ def swapped_under_load(platform):
     for load in loads:
         same(sorted(load.scores), ["1", "2"], "a client saw both versions")
         check(all(len(scores) == 1 for scores in load.scores.values()), "each of which always gave the same bits")
-    same([job["status"]["phase"] for job in platform.list("trainingjobs")], ["Succeeded"] * 2, "there were two trainings")
+    phases = lambda: [job.get("status", {}).get("phase") for job in platform.list("trainingjobs")]  # noqa: E731
+    platform.wait(lambda: phases() == ["Succeeded"] * 2, "there were two trainings")
 
 
 def move_alias(platform, version):

@@ -28,7 +28,7 @@ def wait_failed(platform, before, *parts):
         if not name or name == before:
             return None
         job = platform.resource("trainingjobs", name)
-        return job if job["status"].get("phase") == "Failed" else None
+        return job if job.get("status", {}).get("phase") == "Failed" else None  # a new job has no status yet
 
     job = platform.wait(look, "a training has failed")
     message = next(one for one in job["status"]["conditions"] if one["type"] == "Ready")["message"]
