@@ -33,10 +33,22 @@ bench_debian() {
 }
 
 # The folder with the real transactions, or nothing.
-bench_fraud_rows() {
+bench_real_rows() {
   local shared=${MILLRACE_SHARED:-../shared}
   [ -d "$shared/data/fraud" ] && realpath "$shared/data/fraud"
   return 0
+}
+
+# bench_fraud_rows DIR: prints the folder of the real transactions, or makes a sample in DIR and prints that.
+bench_fraud_rows() {
+  local rows
+  rows=$(bench_real_rows)
+  if [ -z "$rows" ]; then
+    say "the real transactions are not here (MILLRACE_SHARED); using the sample"
+    build/release/millrace sample fraud "$1" >&2
+    rows=$(realpath "$1")
+  fi
+  echo "$rows"
 }
 
 # bench_app DIR: DIR/app is the fraud example with rows.
@@ -44,18 +56,26 @@ bench_app() {
   mkdir -p "$1/app"
   cp examples/fraud/*.yaml "$1/app/"
   local rows
-  rows=$(bench_fraud_rows)
-  if [ -n "$rows" ]; then
-    ln -s "$rows" "$1/app/data"
-  else
-    say "the real transactions are not here (MILLRACE_SHARED); using the sample"
-    build/release/millrace sample fraud "$1/app/data" >&2
-  fi
+  rows=$(bench_fraud_rows "$1/data")
+  ln -s "$rows" "$1/app/data"
 }
 
 # A free port of the loopback interface.
 bench_port() {
   python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# bench_workspace: sets work, a folder, and pids, processes; both go when the script ends.
+bench_workspace() {
+  work=$(mktemp -d)
+  pids=()
+  trap bench_finish EXIT
+}
+bench_finish() {
+  local pid
+  for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null || true; done
+  for pid in "${pids[@]}"; do wait "$pid" 2> /dev/null || true; done
+  rm -rf "$work"
 }
 
 # wait_for WHAT COMMAND...: until the command succeeds, 60 s at most.

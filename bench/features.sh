@@ -10,12 +10,7 @@ trap 'rm -rf "$work"' EXIT
 
 bench_build bench_features
 bench_venv features polars==2.1.0 duckdb==2.0.1 pandas==3.1.1 pyarrow==26.0.1
-rows=$(bench_fraud_rows)
-if [ -z "$rows" ]; then
-  say "the real transactions are not here (MILLRACE_SHARED); using the sample"
-  build/release/millrace sample fraud "$work/data" >&2
-  rows=$work/data
-fi
+rows=$(bench_fraud_rows "$work/data")
 python=.bench/features/bin/python
 for round in $(seq "${BENCH_ROUNDS:-3}"); do
   say "round $round"

@@ -8,12 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 bench_build bench_online
-rows=$(bench_fraud_rows)
-if [ -z "$rows" ]; then
-  say "the real transactions are not here (MILLRACE_SHARED); using the sample"
-  build/release/millrace sample fraud "$work/data" >&2
-  rows=$work/data
-fi
+rows=$(bench_fraud_rows "$work/data")
 for round in $(seq "${BENCH_ROUNDS:-3}"); do
   say "round $round"
   build/release/bench_online "$rows" >> "$work/rounds"

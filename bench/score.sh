@@ -8,14 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source bench/common.sh
 SECONDS_EACH=${SECONDS_EACH:-10}
-work=$(mktemp -d)
-pids=()
-finish() {
-  for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2> /dev/null || true; done
-  rm -rf "$work"
-}
-trap finish EXIT
+bench_workspace
 
 bench_build bench_http_load
 bench_venv score polars==2.1.0 fastapi==0.165.0 uvicorn==0.54.0 uvloop==0.23.0 httptools==0.9.0 redis==8.1.0 \
