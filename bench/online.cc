@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/json.h"
 #include "feature/batch.h"
 #include "feature/online_store.h"
 #include "fraud_plan.h"
@@ -166,6 +167,6 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "{}\n", result.status().ToString());
     return 1;
   }
-  fmt::print("{}\n", result->dump());
+  fmt::print("{}\n", FormatJson(*result));
   return 0;
 }

@@ -171,7 +171,7 @@ int Main(const std::string& directory, const std::string& xgboost) {
     results["tl2cgen"] = MeasureTl2cgen(in);
     for (const std::string side : {"lleaves_row", "lleaves_batch"}) results[side] = MeasureLleaves(in, side);
   }
-  fmt::print("{}\n", results.dump());
+  fmt::print("{}\n", FormatJson(results));
   return 0;
 }
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Builds every fuzz target and runs each for SECONDS_EACH (default 5), from the
 # seeds in tests/fuzz/corpus/NAME where there are some. A crash, a leak, a hang
-# of 10 s or 2 GiB of memory fails, and leaves its input in build/fuzz/.
+# of 10 s or 2 GiB of memory fails, and leaves its input in build/fuzz/. The
+# inputs are drawn from SEED (default 1), so that a check of a change tries what
+# the last one tried; SEED=0 draws others.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${SECONDS_EACH:-5}
+seed=${SEED:-1}
 cmake --preset fuzz > /dev/null
 ninja -C build/fuzz fuzzers
 failed=0 count=0
@@ -15,7 +18,7 @@ for source in tests/fuzz/*_fuzz.cc; do
   seeds=()
   [ -d "tests/fuzz/corpus/${name%_fuzz}" ] && seeds=("tests/fuzz/corpus/${name%_fuzz}")
   log=build/fuzz/$name.log
-  if "build/fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=16384 \
+  if "build/fuzz/$name" -seed="$seed" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=16384 \
        -artifact_prefix="build/fuzz/$name-" "$corpus" "${seeds[@]}" > "$log" 2>&1; then
     printf 'fuzz: %-28s %s\n' "$name" "$(grep -E '^Done' "$log" | tail -n 1)" >&2
   else

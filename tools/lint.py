@@ -97,8 +97,16 @@ def check_documents():
                     yield f"{name}:{number}: the link {link} leads nowhere"
 
 
+def check_idioms():
+    for name in tracked(".cc", ".h"):
+        if name.startswith("src/") and name != "src/base/json.cc":
+            for number, line in enumerate((ROOT / name).read_text().splitlines(), 1):
+                if re.search(r"(\.|->)dump\(", line):
+                    yield f"{name}:{number}: Json::dump throws on bytes that are not UTF-8; use FormatJson"
+
+
 def main():
-    problems = [*check_layers(), *check_lengths(), *check_documents()]
+    problems = [*check_layers(), *check_lengths(), *check_documents(), *check_idioms()]
     print(*problems, sep="\n", file=sys.stderr, end="\n" if problems else "")
     print(f"lint: {len(problems)} problems")
     return 1 if problems else 0

@@ -83,6 +83,10 @@ Result<Json> ParseJson(std::string_view text, int max_depth) {
   return InvalidArgument("not valid JSON at line {}, column {}: {}", line, column, builder.problem());
 }
 
+std::string FormatJson(const Json& value, int indent) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
 void MergePatch(Json& target, const Json& patch) { target.merge_patch(patch); }
 
 }  // namespace millrace

@@ -55,7 +55,7 @@ spdlog::logger& Logger() {
 std::string AsJson(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
   Json line = {{"time", FormatTime(SystemClock().Now())}, {"level", LevelName(level)}, {"message", message}};
   for (const LogField& field : fields) line[std::string(field.name)] = field.value;
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return FormatJson(line);
 }
 
 std::string AsText(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/data_dir.h"
 #include "security/token.h"
@@ -61,7 +62,7 @@ Result<Json> SendJson(http::Client& client, http::Method method, const std::stri
   http::ClientRequest request;
   request.method = method;
   request.target = target;
-  if (!body.is_null()) request.body = body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (!body.is_null()) request.body = FormatJson(body);
   if (method == http::Method::kPatch) request.content_type = "application/merge-patch+json";
   MR_ASSIGN_OR_RETURN(const http::ClientResponse response, client.Send(request));
   return BodyOf(response);

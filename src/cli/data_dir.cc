@@ -80,7 +80,7 @@ void WriteNote(const std::string& url, const std::string& data_dir) {
   if (!MakeDirectories(path.substr(0, path.rfind('/'))).ok()) return;
   const Json note = {{"url", url}, {"dataDir", absolute}, {"pid", getpid()}};
   // Without a note the user names the data directory: nothing is lost.
-  (void)WriteFileAtomically(path, note.dump() + "\n", 0600);
+  (void)WriteFileAtomically(path, FormatJson(note) + "\n", 0600);
 }
 
 void RemoveNote(const std::string& url) {

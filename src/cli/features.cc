@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/resource_text.h"
@@ -36,7 +37,7 @@ Status Get(const Args& args) {
                                            http::PercentEncode(args.view)),
                                body));
   if (args.output == "json") {
-    Print(answer.dump(2) + "\n");
+    Print(FormatJson(answer, 2) + "\n");
     return Ok();
   }
   const Json names = answer.value("names", Json::array());
@@ -47,7 +48,7 @@ Status Get(const Args& args) {
     const Json statuses = row.value("statuses", Json::array());
     for (size_t i = 0; i < names.size() && i < values.size(); ++i) {
       const Json& value = values[i];
-      table.push_back({CellText(names[i]), value.is_number_float() ? value.dump() : CellText(value),
+      table.push_back({CellText(names[i]), value.is_number_float() ? FormatJson(value) : CellText(value),
                        i < statuses.size() ? CellText(statuses[i]) : "-"});
     }
   }

@@ -1,6 +1,7 @@
 #include <csignal>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/resource_text.h"
@@ -38,7 +39,7 @@ void PrintItems(const Args& args, const resource::Kind& kind, const Json& items,
     return;
   }
   if (args.output == "json") {
-    for (const Json& item : items) Print(item.dump(2) + "\n");
+    for (const Json& item : items) Print(FormatJson(item, 2) + "\n");
     return;
   }
   const bool wide = args.output == "wide";
@@ -67,7 +68,7 @@ Status Watch(const Args& args, http::Client& client, const NamedResource& named)
     const Json& object = (*event)["object"];
     if (event->value("type", "") == "BOOKMARK") return true;
     if (args.output == "json" || args.output == "yaml") {
-      return Print(args.output == "json" ? event->dump() + "\n" : "---\n" + resource::ToYaml(object));
+      return Print(args.output == "json" ? FormatJson(*event) + "\n" : "---\n" + resource::ToYaml(object));
     }
     std::vector<std::string> header = HeaderOf(*named.kind, args.output == "wide");
     std::vector<std::string> row = RowOf(*named.kind, object, args.output == "wide", SystemClock().Now());

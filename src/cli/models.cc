@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/resource_text.h"
@@ -25,7 +26,7 @@ Status List(const Args& args) {
   MR_ASSIGN_OR_RETURN(const Json answer,
                       GetJson(client, ProjectPath(args.server.project) + "/registeredmodels"));
   if (args.output == "json") {
-    Print(answer.dump(2) + "\n");
+    Print(FormatJson(answer, 2) + "\n");
     return Ok();
   }
   std::vector<std::vector<std::string>> rows;
@@ -46,7 +47,7 @@ Status Versions(const Args& args) {
   MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
   MR_ASSIGN_OR_RETURN(const Json answer, GetJson(client, ModelPath(args) + "/versions"));
   if (args.output == "json") {
-    Print(answer.dump(2) + "\n");
+    Print(FormatJson(answer, 2) + "\n");
     return Ok();
   }
   std::vector<std::vector<std::string>> rows;
@@ -66,7 +67,7 @@ Status Alias(const Args& args) {
   if (args.alias.empty()) {
     MR_ASSIGN_OR_RETURN(const Json answer, GetJson(client, ModelPath(args) + "/aliases"));
     if (args.output == "json") {
-      Print(answer.dump(2) + "\n");
+      Print(FormatJson(answer, 2) + "\n");
       return Ok();
     }
     std::vector<std::vector<std::string>> rows;

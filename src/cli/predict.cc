@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
@@ -72,7 +73,7 @@ Result<std::string> BodyOf(const Args& args, http::Client& client, const std::st
     return InvalidArgument("give the fields as FIELD=VALUE, or a request with -f FILE");
   MR_ASSIGN_OR_RETURN(const Json metadata, GetJson(client, model));
   MR_ASSIGN_OR_RETURN(const Json request, RequestOf(args, metadata));
-  return request.dump();
+  return FormatJson(request);
 }
 
 // Outputs below each other.
@@ -83,7 +84,7 @@ void PrintOutputs(const Json& answer) {
     const std::string name = output.value("name", "");
     for (size_t i = 0; i < data.size(); ++i) {
       std::string label = data.size() == 1 ? name : fmt::format("{}[{}]", name, i);
-      rows.push_back({label, data[i].is_null() ? "null" : data[i].dump()});
+      rows.push_back({label, data[i].is_null() ? "null" : FormatJson(data[i])});
     }
   }
   Print(AlignedTable({"OUTPUT", "VALUE"}, rows));
@@ -103,7 +104,7 @@ Status Predict(const Args& args) {
   MR_RETURN_IF_ERROR(http::Failed(response));
   MR_ASSIGN_OR_RETURN(const Json answer, ParseJson(response.body));
   if (args.output == "json") {
-    Print(answer.dump(2) + "\n");
+    Print(FormatJson(answer, 2) + "\n");
   } else {
     PrintOutputs(answer);
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/data_dir.h"
@@ -216,7 +217,7 @@ Status Run(const Args& args) {
     online = evaluation.metrics;
   }
   if (args.output == "json") {
-    Print(ReportJson(args, subject, replayed, online).dump(2) + "\n");
+    Print(FormatJson(ReportJson(args, subject, replayed, online), 2) + "\n");
   } else {
     Print(fmt::format("{} events replayed against {}, version {} of {}\n",
                       controller::GroupDigits(replayed.rows), args.endpoint, subject.version, subject.model));

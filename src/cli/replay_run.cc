@@ -44,7 +44,7 @@ void AppendValue(const Column& column, size_t row, std::string& body) {
       body += std::isfinite(column.doubles()[row]) ? fmt::format("{}", column.doubles()[row]) : "null";
       break;
     case DataType::kString:
-      body += Json(std::string(column.String(row))).dump(-1, ' ', false, Json::error_handler_t::replace);
+      body += FormatJson(Json(std::string(column.String(row))));
       break;
   }
 }
@@ -210,7 +210,7 @@ class LaterColumns {
     http::ClientRequest request;
     request.method = http::Method::kPost;
     request.target = options_.push_target;
-    request.body = updates.dump();
+    request.body = FormatJson(updates);
     MR_ASSIGN_OR_RETURN(const http::ClientResponse response, client.Send(request));
     return http::Failed(response);
   }
@@ -232,12 +232,12 @@ class LaterColumns {
 std::string InferBody(const Table& rows, const std::vector<size_t>& fields, size_t row,
                       const std::string& id) {
   std::string body = "{";
-  if (!id.empty()) body += "\"id\":" + Json(id).dump() + ",";
+  if (!id.empty()) body += "\"id\":" + FormatJson(Json(id)) + ",";
   body += "\"inputs\":[";
   for (size_t i = 0; i < fields.size(); ++i) {
     const Field& field = rows.schema()[fields[i]];
     if (i > 0) body += ",";
-    body += fmt::format(R"({{"name":{},"shape":[1],"datatype":"{}","data":[)", Json(field.name).dump(),
+    body += fmt::format(R"({{"name":{},"shape":[1],"datatype":"{}","data":[)", FormatJson(Json(field.name)),
                         DatatypeOf(field.type));
     AppendValue(rows.column(fields[i]), row, body);
     body += "]}";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/terminal.h"
 #include "controller/ready.h"
@@ -64,7 +65,7 @@ std::string CellText(const Json& value) {
     for (const Json& item : value) parts.push_back(CellText(item));
     return Join(parts, ",");
   }
-  return value.dump();
+  return FormatJson(value);
 }
 
 std::vector<std::string> HeaderOf(const resource::Kind& kind, bool wide) {

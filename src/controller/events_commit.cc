@@ -17,7 +17,7 @@ std::string ToMetadata(const EventsCommit& commit) {
   Json json = {{"input", commit.input}, {"deadLetters", commit.dead_letters}, {"through", commit.through}};
   if (commit.oldest) json["oldest"] = commit.oldest->micros;
   if (commit.newest) json["newest"] = commit.newest->micros;
-  return json.dump();
+  return FormatJson(json);
 }
 
 std::optional<EventsCommit> ParseEventsCommit(std::string_view metadata) {

@@ -116,7 +116,7 @@ TEST(ServicePlan, NamesThatOccurTwiceCarryTheirView) {
 TEST(ServicePlan, FrozenAndReadBackItIsTheSame) {
   const std::vector<ViewPlanPtr> views = {CompileView("v", ViewSpec(), testing::WorldSource()).value()};
   const ServicePlanPtr plan = CompileService("s", ServiceSpec(), testing::WorldSource(), views).value();
-  const Result<ServicePlanPtr> back = ServicePlan::FromJson(ParseJson(plan->ToJson().dump()).value());
+  const Result<ServicePlanPtr> back = ServicePlan::FromJson(ParseJson(FormatJson(plan->ToJson())).value());
   ASSERT_TRUE(back.ok()) << back.status().ToString();
   EXPECT_EQ((*back)->digest, plan->digest);
   EXPECT_EQ((*back)->InputNames(), plan->InputNames());

@@ -44,7 +44,7 @@ float Predict(const TreeModel& model, std::vector<float> row) {
 }
 
 TEST(TreeModel, FollowsThresholdsAndMissingValues) {
-  const auto model = TreeModel::Parse(SmallModel().dump());
+  const auto model = TreeModel::Parse(FormatJson(SmallModel()));
   ASSERT_TRUE(model.ok()) << model.status().ToString();
   EXPECT_EQ(model->num_features(), 2U);
   EXPECT_EQ(model->num_nodes(), 5U);
@@ -98,7 +98,7 @@ TEST(TreeModel, RefusesWhatIsNotWellFormedWithASentence) {
   for (const auto& [what, change, says] : cases) {
     Json model = SmallModel();
     change(model);
-    const auto loaded = TreeModel::Parse(model.dump());
+    const auto loaded = TreeModel::Parse(FormatJson(model));
     ASSERT_FALSE(loaded.ok()) << what;
     EXPECT_NE(loaded.status().message().find(says), std::string::npos)
         << what << ": " << loaded.status().message();
@@ -172,7 +172,7 @@ TEST(TreeModel, ReadsDecimalTextAsTheNearestFloat) {
 }
 
 TEST(TreeModel, PredictsFromManyThreadsAtOnce) {
-  const auto model = TreeModel::Parse(SmallModel().dump());
+  const auto model = TreeModel::Parse(FormatJson(SmallModel()));
   ASSERT_TRUE(model.ok());
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
@@ -187,7 +187,7 @@ TEST(TreeModel, GivesTheBaseScoreWithoutTrees) {
   Json model = SmallModel();
   model["learner"]["gradient_booster"]["model"]["trees"] = Json::array();
   model["learner"]["gradient_booster"]["model"]["tree_info"] = Json::array();
-  const auto loaded = TreeModel::Parse(model.dump());
+  const auto loaded = TreeModel::Parse(FormatJson(model));
   ASSERT_TRUE(loaded.ok()) << loaded.status().ToString();
   EXPECT_EQ(Predict(*loaded, {kNaN, 1}), 0.25F);
 }

@@ -35,8 +35,7 @@ std::string ManifestToJson(const Manifest& manifest) {
   Json files = Json::object();
   for (const PackageFile& file : manifest.files)
     files[file.name] = {{"sha256", file.sha256}, {"size", file.size}};
-  return Json{{"format", kFormat}, {"model_file", manifest.model_file}, {"files", files}}.dump(
-             1, ' ', false, Json::error_handler_t::replace) +
+  return FormatJson(Json{{"format", kFormat}, {"model_file", manifest.model_file}, {"files", files}}, 1) +
          "\n";
 }
 

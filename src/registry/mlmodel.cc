@@ -34,7 +34,7 @@ std::string SchemaText(const std::vector<TensorField>& fields) {
   for (const TensorField& field : fields) {
     out.push_back({{"name", field.name}, {"type", MlflowType(field.type)}, {"required", false}});
   }
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return FormatJson(out);
 }
 
 // "2018-07-25 00:00:00.000000", as MLflow writes it.

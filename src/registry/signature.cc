@@ -48,8 +48,9 @@ Result<std::vector<TensorField>> FieldsFromJson(const Json& json, std::string_vi
 }  // namespace
 
 std::string SignatureToJson(const Signature& signature) {
-  return Json{{"inputs", FieldsToJson(signature.inputs)}, {"outputs", FieldsToJson(signature.outputs)}}.dump(
-             1, ' ', false, Json::error_handler_t::replace) +
+  return FormatJson(
+             Json{{"inputs", FieldsToJson(signature.inputs)}, {"outputs", FieldsToJson(signature.outputs)}},
+             1) +
          "\n";
 }
 

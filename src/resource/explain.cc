@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -35,12 +36,12 @@ std::string DefaultText(const Field& field) {
   if (!field.default_text.empty()) {
     return field.default_value.is_null()
                ? field.default_text
-               : fmt::format("{} ({})", field.default_value.dump(), field.default_text);
+               : fmt::format("{} ({})", FormatJson(field.default_value), field.default_text);
   }
   if (field.default_value.is_null()) return "";
   return field.default_value.is_string() && field.default_value != "" ? field.default_value.get<std::string>()
          : field.default_value == ""                                  ? "none"
-                                                                      : field.default_value.dump();
+                                                                      : FormatJson(field.default_value);
 }
 
 // Breaks a sentence into lines.

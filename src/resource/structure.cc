@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "base/time_zone.h"
@@ -416,7 +417,7 @@ std::string DescribeValue(const Json& value) {
     case Json::value_t::boolean:
       return value.get<bool>() ? "the boolean true" : "the boolean false";
     default:
-      return "the number " + value.dump();
+      return "the number " + FormatJson(value);
   }
 }
 

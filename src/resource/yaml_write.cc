@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "resource/yaml.h"
 #include "resource/yaml_scalar.h"
 
@@ -26,20 +27,19 @@ std::vector<std::string> OrderedKeys(const Json& object) {
 }
 
 std::string TextOf(const std::string& text) {
-  return text.empty() || NeedsQuotes(text) ? Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)
-                                           : text;
+  return text.empty() || NeedsQuotes(text) ? FormatJson(Json(text)) : text;
 }
 
 std::string NumberText(double number) {
   if (std::isnan(number)) return ".nan";
   if (std::isinf(number)) return number > 0 ? ".inf" : "-.inf";
-  return Json(number).dump();
+  return FormatJson(Json(number));
 }
 
 std::string ScalarText(const Json& value) {
   if (value.is_string()) return TextOf(value.get<std::string>());
   if (value.is_number_float()) return NumberText(value.get<double>());
-  return value.dump();
+  return FormatJson(value);
 }
 
 bool IsBlock(const Json& value) { return value.is_structured() && !value.empty(); }

@@ -73,7 +73,7 @@ class PushParser {
                                            : AddEvent(row);
     if (status.ok()) return;
     pushed_.dead_letters.push_back(
-        {.file = std::string(kOrigin), .row = number_, .reason = status.message(), .text = row.dump()});
+        {.file = std::string(kOrigin), .row = number_, .reason = status.message(), .text = FormatJson(row)});
   }
 
   Result<PushedEvents> Finish() {

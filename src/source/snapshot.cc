@@ -75,7 +75,7 @@ Result<SourceSnapshot> Fingerprint(const resource::DataSourceSpec& spec) {
     snapshot.files.push_back(std::move(file));
   }
   const Json all = {Definition(spec), std::move(described)};
-  snapshot.digest = Sha256Hex(all.dump(-1, ' ', false, Json::error_handler_t::replace));
+  snapshot.digest = Sha256Hex(FormatJson(all));
   return snapshot;
 }
 

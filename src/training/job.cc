@@ -5,13 +5,15 @@
 #include <limits>
 #include <set>
 
+#include "base/json.h"
+
 namespace millrace::training {
 namespace {
 
 constexpr int64_t kFormat = 1;
 constexpr size_t kMaxFeatures = 100'000;
 
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string Dump(const Json& json) { return FormatJson(json); }
 
 // Reads the members of an object; the first that is missing or of another type is remembered.
 class Members {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/json.h"
+
 namespace millrace::training {
 namespace {
 
@@ -24,7 +26,7 @@ TEST(Job, RefusesWhatIsNotOne) {
   const auto with = [&](const char* name, const Json& value) {
     Json changed = right;
     changed[name] = value;
-    return changed.dump();
+    return FormatJson(changed);
   };
   const std::string cases[] = {"",
                                "[]",

@@ -177,7 +177,7 @@ TEST_F(FeatureApi, ASourceThatIsNotLoadedSaysSo) {
 TEST(Values, KeepTheirTypeExactly) {
   int64_t large = (int64_t{1} << 53) + 1;
   EXPECT_EQ(std::get<int64_t>(ValueOf(large, DataType::kInt64, "f").value()), large);
-  EXPECT_EQ(JsonOf(Value(large)).dump(), "9007199254740993");
+  EXPECT_EQ(FormatJson(JsonOf(Value(large))), "9007199254740993");
   EXPECT_EQ(std::get<double>(ValueOf(3, DataType::kDouble, "f").value()), 3.0);
   EXPECT_TRUE(std::isnan(std::get<double>(ValueOf("NaN", DataType::kDouble, "f").value())));
   EXPECT_EQ(JsonOf(Value(-std::numeric_limits<double>::infinity())), "-Infinity");

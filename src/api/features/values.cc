@@ -9,8 +9,7 @@ namespace millrace::api {
 namespace {
 
 Status Wrong(const Json& json, DataType type, const std::string& field) {
-  return InvalidArgument("{} is {}, not of type {}", field,
-                         json.dump(-1, ' ', false, Json::error_handler_t::replace), DataTypeName(type));
+  return InvalidArgument("{} is {}, not of type {}", field, FormatJson(json), DataTypeName(type));
 }
 
 }  // namespace

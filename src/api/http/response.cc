@@ -33,8 +33,6 @@ Response Response::Empty(int status) {
   return response;
 }
 
-std::string JsonQuote(std::string_view text) {
-  return Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string JsonQuote(std::string_view text) { return FormatJson(Json(std::string(text))); }
 
 }  // namespace millrace::http

@@ -31,9 +31,7 @@ Response ErrorResponse(const Status& status) {
                           R"({"error":)" + http::JsonQuote(status.message()) + "}");
 }
 
-Response JsonResponse(const Json& json) {
-  return Response::OfJson(200, json.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
+Response JsonResponse(const Json& json) { return Response::OfJson(200, FormatJson(json)); }
 
 // The protocol's codes: what the client sent wrong is 400, whatever Millrace calls it.
 Status AsProtocolError(const Status& status) {

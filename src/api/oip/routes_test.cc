@@ -88,7 +88,7 @@ TEST_F(OpenInference, DescribesTheServerAndItsModels) {
   EXPECT_EQ(Send(Method::kGet, "/v2/models/fraud/versions/3/ready").status, 200);
   const Json fraud = Get("/v2/models/fraud");
   EXPECT_EQ(fraud["versions"], Json({"3"}));
-  EXPECT_EQ(fraud["inputs"].size(), 5U) << fraud.dump();
+  EXPECT_EQ(fraud["inputs"].size(), 5U) << FormatJson(fraud);
   EXPECT_EQ(fraud["outputs"][0],
             ParseJson(R"({"name":"prediction","datatype":"FP32","shape":[-1,1]})").value());
   const Json plain = Get("/v2/models/shop.plain");

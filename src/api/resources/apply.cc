@@ -46,7 +46,7 @@ http::ClientRequest ApplyRequest(std::span<const resource::Document> documents, 
   request.target = std::string(kApisRoot) + "/apply?fieldManager=" + http::PercentEncode(options.manager);
   if (options.dry_run) request.target += "&dryRun=All";
   if (!options.project.empty()) request.target += "&project=" + http::PercentEncode(options.project);
-  request.body = Json{{"documents", std::move(items)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  request.body = FormatJson(Json{{"documents", std::move(items)}});
   return request;
 }
 

@@ -6,7 +6,6 @@
 #include "api/resources/kube.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "resource/admit.h"
 #include "resource/structure.h"
 #include "resource/yaml.h"
 
@@ -37,7 +36,8 @@ Status Agree(Json& metadata, const char* key, const std::string& wanted, const c
     return Ok();
   }
   if (it->is_string() && it->get<std::string>() == wanted) return Ok();
-  return InvalidArgument("metadata.{} is {}, but the path names the {} '{}'", key, it->dump(), what, wanted);
+  return InvalidArgument("metadata.{} is {}, but the path names the {} '{}'", key, FormatJson(*it), what,
+                         wanted);
 }
 
 Status FillIn(Json& document, const Kind& kind, const std::string& project, const std::string& name) {
@@ -46,8 +46,8 @@ Status FillIn(Json& document, const Kind& kind, const std::string& project, cons
   if (!document.contains("apiVersion")) document["apiVersion"] = std::string(resource::kApiVersion);
   if (!document.contains("kind")) document["kind"] = kind.name;
   if (document["kind"] != kind.name) {
-    return InvalidArgument("the body's kind is {}, but the path is that of a {}", document["kind"].dump(),
-                           kind.name);
+    return InvalidArgument("the body's kind is {}, but the path is that of a {}",
+                           FormatJson(document["kind"]), kind.name);
   }
   Json& metadata = document["metadata"];
   if (metadata.is_null()) metadata = Json::object();
@@ -84,7 +84,6 @@ resource::WriteOptions WriteOptionsOf(const http::Request& request) {
   constexpr size_t kLongest = 128;  // as in Kubernetes
   if (!manager.empty() && manager.size() <= kLongest) options.manager = manager;
   options.dry_run = request.Query("dryRun").value_or("") == "All";
-  options.check = resource::AdmissionCheck();
   return options;
 }
 

@@ -63,8 +63,7 @@ Json KubeStatus(int http_status, const Status& status) {
 }
 
 http::Response KubeObject(int http_status, const Json& object) {
-  return http::Response::OfJson(http_status,
-                                object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  return http::Response::OfJson(http_status, FormatJson(object) + "\n");
 }
 
 http::Response KubeError(int http_status, const Status& status) {
@@ -124,7 +123,7 @@ Json CellOf(const Json& object, const std::string& path) {
   Json value = resource::ValueAt(object, path);
   if (value.is_null()) return "";
   if (value.is_string() || value.is_number() || value.is_boolean()) return value;
-  return value.dump();
+  return FormatJson(value);
 }
 
 Json ColumnDefinitions(const Kind& kind) {

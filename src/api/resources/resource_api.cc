@@ -42,7 +42,7 @@ void AddDiscovery(Router& router, const std::string& version) {
   RouteOptions anywhere{.scope = Scope::kAnyProject, .max_body = 0};
   auto fixed = [&](const std::string& path, const Json& body) {
     // What never changes is written once.
-    auto text = std::make_shared<const std::string>(body.dump() + "\n");
+    auto text = std::make_shared<const std::string>(FormatJson(body) + "\n");
     router.Add<Permission::kResourcesRead>(
         Method::kGet, path, [text](const Request&) { return Response::OfJson(200, *text); }, anywhere);
   };

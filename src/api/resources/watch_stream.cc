@@ -12,7 +12,7 @@ constexpr size_t kMostBytes = 256 << 10;
 
 std::string Line(std::string_view type, const Json& object) {
   Json event = {{"type", std::string(type)}, {"object", object}};
-  return event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return FormatJson(event) + "\n";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "controller/data_source/observe.h"
 
+#include "base/json.h"
 #include "base/sha256.h"
 #include "controller/key.h"
 #include "controller/serving_plans.h"
@@ -12,16 +13,10 @@ namespace {
 Result<std::string> InputOf(const Context& context, const resource::DataSourceSpec& spec,
                             const resource::Resource& resource) {
   if (spec.files) {
-    MR_ASSIGN_OR_RETURN(const source::SourceSnapshot files, source::Fingerprint(spec));
-    // Tokens and the databases lie there: who may write YAML must not read them as rows.
-    for (const source::SourceFile& file : files.files) {
-      if (context.layout.Contains(file.path))
-        return InvalidArgument("{} lies in Millrace's own data directory; move the rows elsewhere",
-                               file.path);
-    }
+    MR_ASSIGN_OR_RETURN(const source::SourceSnapshot files, FindFiles(context.layout, spec));
     return files.digest;
   }
-  return "push:" + Sha256Hex(resource.spec.dump());
+  return "push:" + Sha256Hex(FormatJson(resource.spec));
 }
 
 // The log's position is that of the newest event that was pushed or learned.

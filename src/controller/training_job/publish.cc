@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/id.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "registry/package.h"
 
@@ -44,7 +45,9 @@ Status CloseCutShort(Context& context, const RunRequest& request, const std::str
   return Ok();
 }
 
-std::string TextOf(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string TextOf(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : FormatJson(value);
+}
 
 Json Provenance(const PublishRequest& request) {
   const ModelState& model = request.run.model;
@@ -105,8 +108,8 @@ registry::PackageContents Contents(Context& context, const PublishRequest& reque
     contents.signature.inputs.push_back({.name = input.name, .type = input.type});
   }
   contents.signature.outputs = {{.name = "score", .type = DataType::kDouble}};
-  contents.service_json = request.run.model.plan->ToJson().dump();
-  contents.provenance_json = Provenance(request).dump(2);
+  contents.service_json = FormatJson(request.run.model.plan->ToJson());
+  contents.provenance_json = FormatJson(Provenance(request), 2);
   return contents;
 }
 

@@ -14,11 +14,10 @@ std::string StepModelJson(size_t num_features, size_t feature, float threshold, 
   const Json model = {{"tree_info", {0}}, {"trees", Json::array({tree})}};
   const Json parameters = {
       {"base_score", "0E0"}, {"num_class", "0"}, {"num_feature", std::to_string(num_features)}};
-  return Json({{"learner",
-                {{"learner_model_param", parameters},
-                 {"objective", {{"name", "reg:squarederror"}}},
-                 {"gradient_booster", {{"name", "gbtree"}, {"model", model}}}}}})
-      .dump();
+  return FormatJson(Json({{"learner",
+                           {{"learner_model_param", parameters},
+                            {"objective", {{"name", "reg:squarederror"}}},
+                            {"gradient_booster", {{"name", "gbtree"}, {"model", model}}}}}}));
 }
 
 TreeModel StepModel(size_t num_features, size_t feature, float threshold, float below, float above) {

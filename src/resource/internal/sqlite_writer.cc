@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/id.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "resource/kind.h"
 #include "resource/structure.h"
@@ -177,7 +178,7 @@ Result<Resource> SqliteStore::Writer::Delete(const Resource& resource) {
 
 Result<Resource> SqliteStore::Writer::Save(Verb verb, const std::optional<Resource>& before, Resource after) {
   MR_ASSIGN_OR_RETURN(after.metadata.resource_version, NextVersion());
-  const std::string body = after.ToJson().dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string body = FormatJson(after.ToJson());
   if (body.size() > store_.options_.max_bytes) {
     return ResourceExhausted("{} takes {} bytes; at most {} are allowed", after.Key().ToString(), body.size(),
                              store_.options_.max_bytes);
@@ -240,8 +241,8 @@ Status SqliteStore::Writer::Record(EventType type, const Resource& resource, con
                                          "VALUES (?1, ?2, ?3, ?4)"));
   MR_RETURN_IF_ERROR(insert.Bind(1, static_cast<int64_t>(std::stoll(resource.metadata.resource_version))));
   MR_RETURN_IF_ERROR(insert.Bind(2, static_cast<int64_t>(type)));
-  MR_RETURN_IF_ERROR(insert.Bind(3, labels_before.dump(-1, ' ', false, Json::error_handler_t::replace)));
-  MR_RETURN_IF_ERROR(insert.Bind(4, resource.ToJson().dump(-1, ' ', false, Json::error_handler_t::replace)));
+  MR_RETURN_IF_ERROR(insert.Bind(3, FormatJson(labels_before)));
+  MR_RETURN_IF_ERROR(insert.Bind(4, FormatJson(resource.ToJson())));
   MR_RETURN_IF_ERROR(insert.Run());
   events_.push_back({type, resource, labels_before});
   return Ok();

@@ -133,7 +133,7 @@ Result<Value> FromJson(const Json& json, DataType type, const TimeZone& zone) {
       if (json.is_string()) return ParseText(json.get_ref<const std::string&>(), type, zone);
       break;
   }
-  return NotA(Shown(json.dump()), type);
+  return NotA(Shown(FormatJson(json)), type);
 }
 
 bool IsCastable(DataType from, DataType to) {

@@ -37,7 +37,7 @@ std::string FormatSchema(const Schema& schema) {
     fields.push_back(
         {{"name", field.name}, {"type", type}, {"nullable", true}, {"metadata", Json::object()}});
   }
-  return Json({{"type", "struct"}, {"fields", std::move(fields)}}).dump();
+  return FormatJson(Json({{"type", "struct"}, {"fields", std::move(fields)}}));
 }
 
 Result<DataType> TypeNamed(const Json& type, const std::string& column) {
@@ -99,7 +99,23 @@ Result<std::string> ParsePath(std::string_view uri) {
   const bool outside = path.empty() || path.front() == '/' || path.find("..") != std::string::npos ||
                        path.find(':') != std::string::npos || path.find('\0') != std::string::npos;
   if (outside) return Unimplemented("'{}' is not below the table's own directory", uri);
+  if (!IsUtf8(path)) return DataLoss("'{}' is no path: its bytes are not UTF-8", uri);
   return path;
+}
+
+// The URI that ParsePath reads back.
+std::string FormatPath(std::string_view path) {
+  std::string uri;
+  for (const char c : path) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       std::string_view("-_.~/=").find(c) != std::string_view::npos;
+    if (plain) {
+      uri += c;
+    } else {
+      uri += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return uri;
 }
 
 // Bytes and rows: no file has more, and the sums of many of them stay in range.
@@ -111,7 +127,8 @@ Result<int64_t> WholeNumber(const Json& object, const char* name, int64_t least,
   const bool fits = found->is_number_integer() &&
                     !(found->is_number_unsigned() && found->get<uint64_t>() > uint64_t{INT64_MAX}) &&
                     found->get<int64_t>() >= least && found->get<int64_t>() <= most;
-  if (!fits) return DataLoss("{} is {}, no whole number from {} to {}", name, found->dump(), least, most);
+  if (!fits)
+    return DataLoss("{} is {}, no whole number from {} to {}", name, FormatJson(*found), least, most);
   return found->get<int64_t>();
 }
 
@@ -190,34 +207,34 @@ std::string FormatLogEntry(const DeltaLogEntry& entry) {
                {"engineInfo", entry.engine}};
   if (!entry.info.mode.empty()) info["operationParameters"]["mode"] = entry.info.mode;
   if (!entry.info.user_metadata.empty()) info["userMetadata"] = entry.info.user_metadata;
-  std::string text = Json({{"commitInfo", std::move(info)}}).dump() + "\n";
+  std::string text = FormatJson(Json({{"commitInfo", std::move(info)}})) + "\n";
   if (entry.has_protocol) {
-    text += Json({{"protocol", {{"minReaderVersion", 1}, {"minWriterVersion", 2}}}}).dump() + "\n";
+    text += FormatJson(Json({{"protocol", {{"minReaderVersion", 1}, {"minWriterVersion", 2}}}})) + "\n";
   }
   if (entry.metadata) {
-    text += Json({{"metaData",
-                   {{"id", entry.metadata->id},
-                    {"format", {{"provider", "parquet"}, {"options", Json::object()}}},
-                    {"schemaString", FormatSchema(entry.metadata->schema)},
-                    {"partitionColumns", Json::array()},
-                    {"configuration", Json::object()},
-                    {"createdTime", millis}}}})
-                .dump() +
+    text += FormatJson(Json({{"metaData",
+                              {{"id", entry.metadata->id},
+                               {"format", {{"provider", "parquet"}, {"options", Json::object()}}},
+                               {"schemaString", FormatSchema(entry.metadata->schema)},
+                               {"partitionColumns", Json::array()},
+                               {"configuration", Json::object()},
+                               {"createdTime", millis}}}})) +
             "\n";
   }
   for (const std::string& path : entry.removed) {
-    text += Json({{"remove", {{"path", path}, {"deletionTimestamp", millis}, {"dataChange", true}}}}).dump() +
+    text += FormatJson(
+                Json({{"remove",
+                       {{"path", FormatPath(path)}, {"deletionTimestamp", millis}, {"dataChange", true}}}})) +
             "\n";
   }
   for (const DeltaFile& file : entry.added) {
-    text += Json({{"add",
-                   {{"path", file.path},
-                    {"partitionValues", Json::object()},
-                    {"size", file.size},
-                    {"modificationTime", millis},
-                    {"dataChange", true},
-                    {"stats", Json({{"numRecords", file.rows}}).dump()}}}})
-                .dump() +
+    text += FormatJson(Json({{"add",
+                              {{"path", FormatPath(file.path)},
+                               {"partitionValues", Json::object()},
+                               {"size", file.size},
+                               {"modificationTime", millis},
+                               {"dataChange", true},
+                               {"stats", FormatJson(Json({{"numRecords", file.rows}}))}}}})) +
             "\n";
   }
   return text;
