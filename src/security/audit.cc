@@ -13,124 +13,33 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "security/internal/audit_file.h"
 
 namespace millrace::security {
+
+using internal::CheckLink;
+using internal::Head;
+using internal::HeadPath;
+using internal::kMaxLine;
+using internal::kNoHash;
+using internal::LineReader;
+using internal::ReadHead;
+using internal::TextOf;
+using internal::WriteHead;
+
 namespace {
 
 constexpr size_t kMaxField = 1024;
-constexpr size_t kMaxLine = 32 << 10;  // four fields, each byte escaped as six, and the rest
-constexpr size_t kReadBytes = 64 << 10;
-const std::string kNoHash(64, '0');  // what the first record follows
+// Read at the opening: a batch of records and those before it. More only when that holds no whole record.
+constexpr uint64_t kTail = 1 << 20;
 
-std::string HeadPath(const std::string& path) { return path + ".head"; }
-
-std::string Quote(const std::string& text) {
-  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string Quote(const std::string& text) { return FormatJson(Json(text)); }
 
 // The line without its hash: what is hashed.
 std::string Unsigned(const AuditRecord& r) {
   return fmt::format(R"({{"seq":{},"time":"{}","who":{},"what":{},"resource":{},"change":{},"prev":"{}")",
                      r.seq, FormatTime(r.time), Quote(r.entry.who), Quote(r.entry.what),
                      Quote(r.entry.resource), Quote(r.entry.change), r.prev);
-}
-
-Result<std::string> TextOf(const Json& line, const char* key) {
-  auto it = line.find(key);
-  if (it == line.end() || !it->is_string()) return InvalidArgument("'{}' is missing or not a text", key);
-  return it->get<std::string>();
-}
-
-// ---- The head: the newest record that is known to be on disk.
-struct Head {
-  uint64_t seq = 0;
-  std::string hash;
-};
-
-Status WriteHead(const std::string& path, const Head& head) {
-  return WriteFileAtomically(HeadPath(path),
-                             fmt::format("{{\"seq\":{},\"hash\":\"{}\"}}\n", head.seq, head.hash), 0600);
-}
-
-Result<Head> ReadHead(const std::string& path) {
-  if (!FileExists(HeadPath(path))) {
-    return DataLoss("{} is missing: without it, records cut from the end of {} cannot be noticed",
-                    HeadPath(path), path);
-  }
-  MR_ASSIGN_OR_RETURN(std::string text, ReadFile(HeadPath(path), 4096));
-  Result<Json> parsed = ParseJson(text, 2);
-  if (!parsed.ok() || !parsed->is_object() || !parsed->contains("seq") ||
-      !(*parsed)["seq"].is_number_unsigned()) {
-    return DataLoss("{} is not a head of an audit log", HeadPath(path));
-  }
-  Result<std::string> hash = TextOf(*parsed, "hash");
-  if (!hash.ok())
-    return DataLoss("{} is not a head of an audit log: {}", HeadPath(path), hash.status().message());
-  return Head{.seq = (*parsed)["seq"].get<uint64_t>(), .hash = *hash};
-}
-
-// ---- Reading lines in order, with bounded memory.
-class LineReader {
- public:
-  LineReader(int fd, uint64_t offset) : fd_(fd), offset_(offset) {}
-
-  struct Line {
-    std::string_view text;  // valid until the next call
-    bool whole = true;      // false: the file ends before its newline
-  };
-  // nullopt at the end.
-  Result<std::optional<Line>> Next() {
-    size_t newline;
-    while ((newline = buffer_.find('\n', begin_)) == std::string::npos) {
-      if (buffer_.size() - begin_ > kMaxLine) {
-        return DataLoss("there is a line of more than {} bytes", kMaxLine);
-      }
-      MR_ASSIGN_OR_RETURN(bool more, Fill());
-      if (more) continue;
-      if (begin_ == buffer_.size()) return std::optional<Line>();
-      Line torn{.text = std::string_view(buffer_).substr(begin_), .whole = false};
-      begin_ = buffer_.size();
-      return std::optional<Line>(torn);
-    }
-    Line line{.text = std::string_view(buffer_).substr(begin_, newline - begin_), .whole = true};
-    begin_ = newline + 1;
-    return std::optional<Line>(line);
-  }
-
- private:
-  Result<bool> Fill() {
-    buffer_.erase(0, begin_);
-    begin_ = 0;
-    size_t old = buffer_.size();
-    buffer_.resize(old + kReadBytes);
-    ssize_t n = ::pread(fd_, buffer_.data() + old, kReadBytes, static_cast<off_t>(offset_));
-    buffer_.resize(old + (n > 0 ? static_cast<size_t>(n) : 0));
-    if (n < 0) return Internal("cannot read the audit log: {}", std::strerror(errno));
-    offset_ += static_cast<uint64_t>(n);
-    return n > 0;
-  }
-
-  int fd_;
-  uint64_t offset_;
-  std::string buffer_;
-  size_t begin_ = 0;
-};
-
-// What is wrong with `record`, read where `expected` should follow `prev`; Ok when nothing is.
-Status CheckLink(const AuditRecord& record, std::string_view line, uint64_t expected,
-                 const std::string& prev) {
-  if (HashOf(record) != record.hash || FormatAuditLine(record) != line) {
-    return DataLoss("record {} was changed: its hash does not match what it says", expected);
-  }
-  if (record.seq != expected) {
-    return DataLoss("record {} was dropped or moved: record {} stands in its place", expected, record.seq);
-  }
-  if (record.prev != prev) {
-    return DataLoss(
-        "record {} was changed, or record {} is not the one that followed it: the chain breaks there",
-        expected - 1, expected);
-  }
-  return Ok();
 }
 
 }  // namespace
@@ -166,6 +75,7 @@ struct AuditLog::Waiter {
   EventTime time;
   uint64_t seq = 0;
   bool done = false;
+  Status written = Ok();
 };
 
 Result<std::unique_ptr<AuditLog>> AuditLog::Open(std::string path, const Clock& clock) {
@@ -176,12 +86,11 @@ Result<std::unique_ptr<AuditLog>> AuditLog::Open(std::string path, const Clock& 
   }
   log->file_ = UniqueFd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!log->file_) return Internal("cannot open {}: {}", file, std::strerror(errno));
-  log->end_.hash = kNoHash;
   if (::flock(log->file_.get(), LOCK_EX) != 0)
     return Internal("cannot lock {}: {}", file, std::strerror(errno));
-  Status caught_up = log->CatchUp();
+  Status found = log->FindEnd();
   ::flock(log->file_.get(), LOCK_UN);
-  MR_RETURN_IF_ERROR(caught_up);
+  MR_RETURN_IF_ERROR(found);
   return log;
 }
 
@@ -195,7 +104,6 @@ Result<uint64_t> AuditLog::Append(AuditEntry entry) {
   }
   Waiter self{.entry = std::move(entry), .time = clock_.Now()};
   std::unique_lock lock(mutex_);
-  if (!failed_.ok()) return failed_;
   pending_.push_back(&self);
   while (!self.done) {
     if (writing_) {
@@ -204,27 +112,59 @@ Result<uint64_t> AuditLog::Append(AuditEntry entry) {
     }
     writing_ = true;
     std::vector<Waiter*> batch = std::exchange(pending_, {});
-    Status before = failed_;
     lock.unlock();
-    Status written = before.ok() ? WriteBatch(batch) : before;
+    const Status written = WriteBatch(batch);
     lock.lock();
     writing_ = false;
-    if (!written.ok() && failed_.ok()) {
-      failed_ = Unavailable("the audit log takes no more records, so nothing can be changed: {}",
-                            written.message());
-    }
     for (Waiter* waiter : batch) {
       waiter->done = true;
-      if (!written.ok()) waiter->seq = 0;
+      waiter->written = written;
     }
     done_.notify_all();
   }
-  if (self.seq == 0) return failed_;
-  return self.seq;
+  if (self.written.ok()) return self.seq;
+  return Unavailable("nothing can be changed while the audit log cannot record it: {}",
+                     self.written.message());
 }
 
-// Reads what is after end_ (all of it when the log was just opened), and cuts
-// off a line that a crash has torn. The file is locked.
+// A whole record from which the rest can be read: the first one that begins after
+// `offset`. None when there is none, or none before the head's record.
+Result<std::optional<AuditLog::Position>> AuditLog::AnchorAfter(uint64_t offset, uint64_t head) const {
+  LineReader reader(file_.get(), offset);
+  MR_ASSIGN_OR_RETURN(const std::optional<LineReader::Line> part, reader.Next());
+  if (!part || !part->whole) return std::optional<Position>();
+  const uint64_t begin = offset + part->text.size() + 1;
+  MR_ASSIGN_OR_RETURN(const std::optional<LineReader::Line> line, reader.Next());
+  if (!line || !line->whole) return std::optional<Position>();
+  Result<AuditRecord> record = ParseAuditLine(line->text);
+  const Status sound = record.ok() ? internal::CheckRecord(*record, line->text) : record.status();
+  if (!sound.ok())
+    return DataLoss("{}: the record at byte {} was changed: {}", path_, begin, sound.message());
+  if (record->seq >= head) return std::optional<Position>();
+  return std::optional<Position>(
+      {.seq = record->seq, .hash = record->hash, .bytes = begin + line->text.size() + 1});
+}
+
+// Where the next record goes. The end of the chain is checked, as much of it as
+// kTail holds, so that a start takes no longer the more has been recorded;
+// Verify checks all of it.
+Status AuditLog::FindEnd() {
+  MR_ASSIGN_OR_RETURN(const Head head, ReadHead(path_));
+  struct stat info{};
+  if (::fstat(file_.get(), &info) != 0) return Internal("cannot read {}: {}", path_, std::strerror(errno));
+  const auto size = static_cast<uint64_t>(info.st_size);
+  end_ = {.seq = 0, .hash = kNoHash, .bytes = 0};
+  for (uint64_t span = kTail; span < size; span *= 4) {
+    MR_ASSIGN_OR_RETURN(std::optional<Position> anchor, AnchorAfter(size - span, head.seq));
+    if (!anchor) continue;
+    end_ = std::move(*anchor);
+    break;
+  }
+  return CatchUp();
+}
+
+// Reads what is after end_, and cuts off a line that a crash or a full disk has
+// torn. The file is locked.
 Status AuditLog::CatchUp() {
   MR_ASSIGN_OR_RETURN(Head head, ReadHead(path_));
   LineReader reader(file_.get(), end_.bytes);
@@ -265,12 +205,7 @@ Status AuditLog::WriteBatch(const std::vector<Waiter*>& batch) {
     int fd;
     ~Unlock() { ::flock(fd, LOCK_UN); }
   } unlock{file_.get()};
-  struct stat info{};
-  if (::fstat(file_.get(), &info) != 0) return Internal("cannot read {}: {}", path_, std::strerror(errno));
-  if (static_cast<uint64_t>(info.st_size) < end_.bytes) {
-    return DataLoss("{} has become shorter while it was in use", path_);
-  }
-  if (static_cast<uint64_t>(info.st_size) > end_.bytes) MR_RETURN_IF_ERROR(CatchUp());
+  MR_RETURN_IF_ERROR(CheckPlace());
   Position next = end_;
   std::string bytes;
   for (Waiter* waiter : batch) {
@@ -284,15 +219,48 @@ Status AuditLog::WriteBatch(const std::vector<Waiter*>& batch) {
     next.hash = record.hash;
   }
   next.bytes += bytes.size();
+  const Status written = WriteRecords(bytes, next);
+  if (!written.ok()) {
+    TakeBack();
+    return written;
+  }
+  end_ = std::move(next);
+  return Ok();
+}
+
+// The file is still the one that the path names, and what was added to it since
+// (by another process, or by a write that failed half-way) is read.
+Status AuditLog::CheckPlace() {
+  struct stat open{};
+  struct stat named{};
+  if (::fstat(file_.get(), &open) != 0) return Internal("cannot read {}: {}", path_, std::strerror(errno));
+  if (::stat(path_.c_str(), &named) != 0 || named.st_ino != open.st_ino || named.st_dev != open.st_dev) {
+    return DataLoss("{} was removed or replaced while it was in use", path_);
+  }
+  if (static_cast<uint64_t>(open.st_size) < end_.bytes) {
+    return DataLoss("{} has become shorter while it was in use", path_);
+  }
+  return static_cast<uint64_t>(open.st_size) > end_.bytes ? CatchUp() : Ok();
+}
+
+Status AuditLog::WriteRecords(const std::string& bytes, const Position& next) {
   if (::lseek(file_.get(), static_cast<off_t>(end_.bytes), SEEK_SET) < 0) {
     return Internal("cannot write {}: {}", path_, std::strerror(errno));
   }
-  MR_RETURN_IF_ERROR(WriteAll(file_.get(), bytes));
+  MR_RETURN_IF_ERROR(WriteAll(file_.get(), bytes).WithContext(path_));
   if (::fdatasync(file_.get()) != 0)
     return Internal("cannot write {} to disk: {}", path_, std::strerror(errno));
-  MR_RETURN_IF_ERROR(WriteHead(path_, {.seq = next.seq, .hash = next.hash}));
-  end_ = std::move(next);
-  return Ok();
+  return WriteHead(path_, {.seq = next.seq, .hash = next.hash});
+}
+
+// Cuts off what a failed write has left, for its changes are not made. When the
+// head already names it (only the sync of its folder failed), or cannot be read,
+// it stays: the next write finds whole records there and goes on from them.
+void AuditLog::TakeBack() {
+  const Result<Head> head = ReadHead(path_);
+  if (!head.ok() || head->seq > end_.seq) return;
+  // A failure is no matter either: the next write cuts a torn line off.
+  (void)!::ftruncate(file_.get(), static_cast<off_t>(end_.bytes));
 }
 
 Result<AuditVerification> AuditLog::Verify(const std::string& path) {

@@ -17,19 +17,34 @@
 //                                   .change = Sha256Hex(document)}));
 //   // only now change the state
 //
+// What is recorded: every change of state that a person or a controller decides
+// on, before it takes effect.
+//   resources      create, update, delete: whoever does it, controllers included; a
+//                  Project's update is how roles are granted
+//   registry       the registry's own words (alias.set, version.create, run.update, …):
+//                  promotions and moves of aliases, versions, runs, deletions
+//   tokens         create-token, revoke-token, the admin's own included
+// Not recorded: a resource's status (it says how far a decision is carried out), events
+// that are pushed or learned (data: the online log and the offline tables keep them), and
+// requests that are refused, for they change nothing, and who may do nothing must not be
+// able to fill the disk; they are counted in millrace_http_rejected_total.
+//
 // Append returns when the record is on disk; records of concurrent callers share
 // one fsync (group commit). Thread safe, and safe beside another process that
 // appends to the same file (a command beside a server): the writer locks the
-// file and goes on from what it finds there. After a failed write the log refuses
-// everything further (Unavailable) until it is opened again, so that no state
-// changes unrecorded. A last line torn by a crash was never acknowledged and is
-// cut off by Open; damage anywhere else is DataLoss.
+// file and goes on from what it finds there. When a record cannot be written
+// (a full disk) Append fails with Unavailable, so that no state changes
+// unrecorded, what was written of it is cut off, and the next Append tries again.
+// A last line torn by a crash was never acknowledged and is cut off; damage
+// anywhere else is DataLoss. Open reads and checks the end of the log (1 MiB),
+// however long it is; Verify reads all of it.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,7 +59,7 @@ namespace millrace::security {
 // What a caller records. Text is limited to 1 KiB a field.
 struct AuditEntry {
   std::string who = {};       // Identity::name
-  std::string what = {};      // create, update, delete, apply, push, set-alias, create-token, …
+  std::string what = {};      // create, update, delete, alias.set, create-token, …
   std::string resource = {};  // "PROJECT/Kind/name", "" project for the platform's own
   std::string change = {};    // SHA-256 of the change (the new document, the patch), or ""
 };
@@ -93,8 +108,13 @@ class AuditLog {
     uint64_t bytes = 0;  // where the next one goes
   };
   AuditLog(std::string path, const Clock& clock) : path_(std::move(path)), clock_(clock) {}
-  Status WriteBatch(const std::vector<Waiter*>& batch);
+  Result<std::optional<Position>> AnchorAfter(uint64_t offset, uint64_t head) const;
+  Status FindEnd();
   Status CatchUp();
+  Status CheckPlace();
+  Status WriteBatch(const std::vector<Waiter*>& batch);
+  Status WriteRecords(const std::string& bytes, const Position& next);
+  void TakeBack();
 
   std::string path_;
   const Clock& clock_;
@@ -105,7 +125,6 @@ class AuditLog {
   std::condition_variable done_;
   std::vector<Waiter*> pending_;  // whom no writer has taken yet
   bool writing_ = false;          // one caller writes for all that wait
-  Status failed_;                 // why the log takes nothing more
 };
 
 }  // namespace millrace::security

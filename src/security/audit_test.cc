@@ -1,7 +1,9 @@
 #include "security/audit.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <functional>
 #include <set>
 #include <thread>
@@ -185,19 +187,102 @@ TEST_F(Audit, ThreadsAndProcessesShareOneChain) {
   EXPECT_EQ(AuditLog::Verify(path_)->records, 160U);
 }
 
-TEST_F(Audit, AfterAFailureNothingMoreIsTaken) {
+// Limits what this process may do, for one scope.
+class Limit {
+ public:
+  Limit(__rlimit_resource what, rlim_t soft) : what_(what) {
+    getrlimit(what_, &before_);
+    rlimit limit = before_;
+    limit.rlim_cur = soft;
+    setrlimit(what_, &limit);
+  }
+  ~Limit() { setrlimit(what_, &before_); }
+  Limit(const Limit&) = delete;
+  Limit& operator=(const Limit&) = delete;
+
+ private:
+  __rlimit_resource what_;
+  rlimit before_{};
+};
+
+TEST_F(Audit, AFullDiskRefusesTheChangeAndTheLogGoesOnWhenThereIsRoom) {
+  signal(SIGXFSZ, SIG_IGN);  // the write fails instead
   auto log = Open();
   ASSERT_TRUE(log->Append({.who = "a"}).ok());
-  ASSERT_TRUE(WriteFileAtomically(path_ + ".head", "broken").ok());
-  Put({});  // replaced: the open file is not changed, but the head no longer reads
-  auto other = AuditLog::Open(path_, clock_);
-  EXPECT_FALSE(other.ok());
-  // The directory goes: the head cannot be written any more.
-  ASSERT_TRUE(RemoveTree(dir_.path()).ok());
-  Status first = log->Append({.who = "b"}).status();
-  EXPECT_EQ(first.code(), Code::kUnavailable) << first.ToString();
-  ASSERT_TRUE(MakeDirectories(dir_.path()).ok());
-  EXPECT_EQ(log->Append({.who = "c"}).status().code(), Code::kUnavailable);
+  const std::string whole = ReadFile(path_).value();
+  // From no byte of the record to all but its last: what was written of it is cut off.
+  for (size_t room : {size_t{0}, size_t{1}, size_t{100}, whole.size() - 1}) {
+    {
+      const Limit limit(RLIMIT_FSIZE, whole.size() + room);
+      Status refused = log->Append({.who = "b"}).status();
+      EXPECT_EQ(refused.code(), Code::kUnavailable) << refused.ToString();
+    }
+    EXPECT_EQ(ReadFile(path_).value(), whole) << room;
+    EXPECT_EQ(Verdict(), "ok") << room;
+  }
+  EXPECT_EQ(log->Append({.who = "c"}).value(), 2U);
+  EXPECT_EQ(Open()->Append({.who = "d"}).value(), 3U);
+  EXPECT_EQ(AuditLog::Verify(path_)->records, 3U);
+}
+
+TEST_F(Audit, WithoutItsHeadNothingIsTakenUntilTheHeadCanBeWrittenAgain) {
+  auto log = Open();
+  ASSERT_TRUE(log->Append({.who = "a"}).ok());
+  {
+    const Limit limit(RLIMIT_NOFILE, 0);  // a new head needs a file of its own
+    EXPECT_EQ(log->Append({.who = "b"}).status().code(), Code::kUnavailable);
+  }
+  // The record stands, though its change was refused: its head could not be read to tell.
+  Result<uint64_t> next = log->Append({.who = "c"});
+  ASSERT_TRUE(next.ok()) << next.status().ToString();
+  EXPECT_EQ(AuditLog::Verify(path_)->records, *next);
+  EXPECT_EQ(log->Tail(1)->front().entry.who, "c");
+}
+
+TEST_F(Audit, ALogThatWasTakenAwayIsNotWrittenToUnseen) {
+  auto log = Open();
+  ASSERT_TRUE(log->Append({.who = "a"}).ok());
+  std::string whole = ReadFile(path_).value();
+  ASSERT_TRUE(RemoveTree(path_).ok());
+  EXPECT_EQ(log->Append({.who = "b"}).status().code(), Code::kUnavailable);
+  ASSERT_TRUE(WriteFileAtomically(path_, whole).ok());
+  EXPECT_NE(log->Append({.who = "b"}).status().message().find("replaced"), std::string::npos);
+  EXPECT_EQ(Open()->Append({.who = "c"}).value(), 2U);
+}
+
+TEST_F(Audit, OpenChecksTheEndOfALongLogAndVerifyAllOfIt) {
+  {
+    auto log = Open();
+    // A control character takes six bytes of a line: some 25 KB a record, 1.5 MB in all.
+    const std::string text(1024, '\x01');
+    for (int i = 0; i < 60; ++i) {
+      ASSERT_TRUE(log->Append({.who = text, .what = text, .resource = text, .change = text}).ok());
+    }
+  }
+  const std::vector<std::string> good = Lines();
+  ASSERT_GT(ReadFile(path_)->size(), size_t{5} << 18);
+  EXPECT_EQ(Open()->Append({.who = "a"}).value(), 61U);
+  // Far from the end: only Verify reads there.
+  std::vector<std::string> lines = Lines();
+  lines[2].replace(lines[2].find("u0001"), 5, "u0002");
+  Put(lines);
+  EXPECT_NE(Verdict().find("record 3 was changed"), std::string::npos) << Verdict();
+  EXPECT_TRUE(AuditLog::Open(path_, clock_).ok());
+  // Near the end both do.
+  lines = Lines();
+  lines[55].replace(lines[55].find("u0001"), 5, "u0002");
+  Put(lines);
+  EXPECT_EQ(AuditLog::Open(path_, clock_).status().code(), Code::kDataLoss);
+  // Where the reading begins, too, and where records are missing from the end.
+  for (size_t i = 0; i < good.size(); ++i) {
+    lines = good;
+    lines[i].replace(lines[i].find("u0001"), 5, "u0002");
+    Put(lines);
+    EXPECT_NE(Verdict(), "ok") << i;
+  }
+  Put(good);
+  EXPECT_NE(AuditLog::Open(path_, clock_).status().message().find("record 61 was dropped"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/sha256.h"
+#include "security/audit.h"
 
 namespace millrace::security {
 namespace {
@@ -42,7 +43,7 @@ std::string StampOf(const std::string& path) {
 std::string FormatRecord(const TokenRecord& record) {
   Json line = {{"name", record.name}, {"sha256", record.hash}, {"created", FormatTime(record.created)}};
   if (record.role) line["role"] = std::string(RoleName(*record.role));
-  return line.dump() + "\n";
+  return FormatJson(line) + "\n";
 }
 
 Result<TokenRecord> ParseRecord(std::string_view text) {
@@ -66,8 +67,19 @@ Result<TokenRecord> ParseRecord(std::string_view text) {
 
 }  // namespace
 
-Result<std::shared_ptr<TokenStore>> TokenStore::Open(std::string path) {
-  std::shared_ptr<TokenStore> store(new TokenStore(std::move(path)));
+TokenHook RecordTokens(AuditLog& log, std::string who) {
+  return [&log, who = std::move(who)](const TokenChange& change) {
+    return log
+        .Append(
+            {.who = who, .what = change.what, .resource = "/Token/" + change.name, .change = change.detail})
+        .status();
+  };
+}
+
+Status TokenStore::Announce(const TokenChange& change) const { return before_ ? before_(change) : Ok(); }
+
+Result<std::shared_ptr<TokenStore>> TokenStore::Open(std::string path, TokenHook before) {
+  std::shared_ptr<TokenStore> store(new TokenStore(std::move(path), std::move(before)));
   std::lock_guard lock(store->mutex_);
   MR_RETURN_IF_ERROR(store->Load());
   return store;
@@ -125,6 +137,10 @@ Result<std::string> TokenStore::Create(const std::string& name, std::optional<Ro
   }
   if (records_.size() >= kMaxTokens)
     return ResourceExhausted("there are {} tokens: revoke some first", kMaxTokens);
+  MR_RETURN_IF_ERROR(
+      Announce({.what = "create-token",
+                .name = name,
+                .detail = role ? fmt::format("role {}", RoleName(*role)) : std::string("role by grants")}));
   std::string text = std::string(kPrefix) + RandomHex(kTokenBytes);
   std::vector<TokenRecord> records = records_;
   records.push_back({.name = name, .role = role, .hash = Sha256Hex(text), .created = SystemClock().Now()});
@@ -139,6 +155,7 @@ Status TokenStore::Revoke(const std::string& name) {
   std::vector<TokenRecord> records = records_;
   size_t erased = std::erase_if(records, [&](const TokenRecord& record) { return record.name == name; });
   if (erased == 0) return NotFound("there is no token named '{}'", name);
+  MR_RETURN_IF_ERROR(Announce({.what = "revoke-token", .name = name, .detail = {}}));
   return Save(records);
 }
 

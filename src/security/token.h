@@ -15,6 +15,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,10 +36,24 @@ struct TokenRecord {
   EventTime created;
 };
 
+// A change that is known to be valid and is about to be made.
+struct TokenChange {
+  std::string what;    // "create-token", "revoke-token"
+  std::string name;    // the token's
+  std::string detail;  // "role editor", "role by grants", ""
+};
+// Unless it returns Ok nothing is changed, and the caller gets its Status. It must
+// not call the store.
+using TokenHook = std::function<Status(const TokenChange&)>;
+
+class AuditLog;
+// Records each change, by `who`, before it takes effect. The log must outlive the store.
+TokenHook RecordTokens(AuditLog& log, std::string who);
+
 class TokenStore {
  public:
   // An absent file is an empty store.
-  static Result<std::shared_ptr<TokenStore>> Open(std::string path);
+  static Result<std::shared_ptr<TokenStore>> Open(std::string path, TokenHook before = nullptr);
 
   // Makes a token and returns its text, which is kept nowhere. With no role the
   // holder may only do what a Project grants. AlreadyExists for a name in use;
@@ -57,11 +72,13 @@ class TokenStore {
   uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
  private:
-  explicit TokenStore(std::string path) : path_(std::move(path)) {}
+  TokenStore(std::string path, TokenHook before) : path_(std::move(path)), before_(std::move(before)) {}
+  Status Announce(const TokenChange& change) const;
   Status Load();
   Status Save(const std::vector<TokenRecord>& records);
 
   std::string path_;
+  TokenHook before_;
   mutable std::mutex mutex_;
   std::vector<TokenRecord> records_;
   std::string stamp_;  // of the file when it was read
