@@ -11,7 +11,7 @@ if [ ! -d "$data" ]; then
   echo "verify: skipped, there are no transactions in $data (MILLRACE_SHARED says where they are)"
   exit 77
 fi
-environment=$(tests/features/venv.sh)
+environment=$(tests/venv.sh feature-oracle tests/features/requirements.txt)
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 ninja -C "$build" verify_features >&2

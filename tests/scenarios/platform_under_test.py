@@ -190,15 +190,22 @@ class Platform:
                           f"{done.stdout}{done.stderr}")
         return done
 
-    def start(self, *options, folder=True):
-        """`millrace up` on the folder; returns when it answers."""
-        arguments = [self.binary, "up", *([str(self.folder)] if folder else []), "--listen",
-                     f"127.0.0.1:{self.port}", *options]
+    def up(self, *options, folder=True):
+        return ["up", *([str(self.folder)] if folder else []), "--listen", f"127.0.0.1:{self.port}", *options]
+
+    def once(self, expect):
+        """`millrace up --once` on the folder, to its end."""
+        return self.run(*self.up("--once"), expect=expect)
+
+    def start(self, *options, folder=True, answers=True):
+        """`millrace up` on the folder; returns when it answers, or without answers at once."""
+        arguments = [self.binary, *self.up(*options, folder=folder)]
         with open(self.log_path, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(arguments, env=self.environment, cwd=self.folder,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.owner.processes.append(self.process)
-        self.wait(self.answers, "millrace up answers")
+        if answers:
+            self.wait(self.answers, "millrace up answers")
         return self
 
     def wait(self, condition, what, deadline=DEADLINE):
