@@ -12,8 +12,8 @@ struct Args {
   std::string directory = "data";
   int64_t rows = 500'000;
   int64_t seed = 1;
-  int64_t days = 183;
-  std::string start = "2018-04-01";
+  int64_t days = 52;
+  std::string start = "2018-06-24";
 };
 
 Status SampleFraud(const Args& args) {
@@ -44,11 +44,11 @@ Command SampleCommand() {
   auto args = std::make_shared<Args>();
   Command fraud{.name = "fraud",
                 .help = "Card transactions with frauds: customers, terminals, three fraud scenarios.",
-                .options = {Text("DIR", "Where the Parquet files go.", &args->directory),
-                            Number("--rows", "Transactions to make.", &args->rows),
-                            Number("--seed", "The same seed makes the same data.", &args->seed),
-                            Number("--days", "Days over which they are spread.", &args->days),
-                            Text("--start", "The first day.", &args->start)},
+                .options = {Text("DIR", "Where the Parquet files go; data otherwise.", &args->directory),
+                            Number("--rows", "Transactions to make; 500000 otherwise.", &args->rows),
+                            Number("--seed", "The same seed makes the same data; 1 otherwise.", &args->seed),
+                            Number("--days", "Days over which they are spread; 52 otherwise.", &args->days),
+                            Text("--start", "The first day; 2018-06-24 otherwise.", &args->start)},
                 .run = [args] { return SampleFraud(*args); },
                 .footer = "millrace sample fraud examples/fraud/data"};
   return {.name = "sample", .help = "Makes sample data.", .subcommands = {std::move(fraud)}};

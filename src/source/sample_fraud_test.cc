@@ -19,7 +19,7 @@ double Share(std::span<const int64_t> values, int64_t value) {
 }
 
 TEST(FraudSample, HasThePublishedSharesOfEachScenario) {
-  const Table table = MakeFraudSample({.rows = 200'000, .seed = 7}).value();
+  const Table table = MakeFraudSample({.rows = 200'000, .seed = 7, .days = 183}).value();
   ASSERT_EQ(table.num_rows(), 200'000u);
   const std::span<const int64_t> scenarios = table.column(6).ints();
   // Of the 1,754,155 published: 973, 9,077 and 4,631.
@@ -63,7 +63,8 @@ TEST(FraudSample, MonthlyFilesAreASourceAsTheyAre) {
   const FraudSampleSummary summary = WriteFraudSample(folder, {.rows = 10'000, .days = 61}).value();
   EXPECT_EQ(summary.rows, 10'000);
   EXPECT_EQ(ListDirectory(folder).value(),
-            (std::vector<std::string>{"transactions-2018-04.parquet", "transactions-2018-05.parquet"}));
+            (std::vector<std::string>{"transactions-2018-06.parquet", "transactions-2018-07.parquet",
+                                      "transactions-2018-08.parquet"}));
   EXPECT_EQ(WriteFraudSample(folder, {.rows = 10'000}).status().code(), Code::kAlreadyExists);
   resource::DataSourceSpec spec;
   spec.files = resource::FilesSource{};
