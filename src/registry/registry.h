@@ -93,6 +93,7 @@ struct Run {
   std::optional<EventTime> end;
   Tags params;
   Tags tags;
+  std::optional<EventTime> deleted;  // MLflow's lifecycle_stage "deleted"
   std::map<std::string, MetricPoint>
       metrics;  // of each key the point of the highest step, then time, then value
 };
@@ -184,12 +185,15 @@ class Registry {
 
   virtual Result<Run> CreateRun(const NewRun& run, std::string_view actor) = 0;
   virtual Result<Run> GetRun(std::string_view id) const = 0;
-  // Newest start first; at most `limit`, after skipping `offset`.
+  // Those that are not deleted, newest start first; at most `limit`, after skipping `offset`.
   virtual Result<std::vector<Run>> ListRuns(std::string_view experiment_id, int64_t limit,
                                             int64_t offset) const = 0;
   // FailedPrecondition when the run has ended already with another status.
   virtual Status UpdateRun(std::string_view id, RunStatus status, std::optional<EventTime> end,
                            std::string_view actor) = 0;
+  // Takes the run out of ListRuns, as MLflow does: GetRun still shows it, with the time of its
+  // deletion. Deleting it again changes nothing.
+  virtual Status DeleteRun(std::string_view id, std::string_view actor) = 0;
   virtual Status LogBatch(std::string_view id, const RunBatch& batch, std::string_view actor) = 0;
   // In order of step, then time.
   virtual Result<std::vector<MetricPoint>> MetricHistory(std::string_view id, std::string_view key) const = 0;
@@ -200,7 +204,8 @@ class Registry {
   // "" lists every project's.
   virtual Result<std::vector<RegisteredModel>> ListModels(std::string_view project) const = 0;
   virtual Status SetModelTags(const ScopedName& name, const Tags& tags, std::string_view actor) = 0;
-  // Refused while an alias points at one of its versions.
+  // With its versions and the history of its aliases (the audit log keeps that); numbers begin at
+  // 1 again. Refused while an alias points at one of its versions.
   virtual Status DeleteModel(const ScopedName& name, std::string_view actor) = 0;
 
   // The next number; makes the model when it is not there.

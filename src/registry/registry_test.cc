@@ -243,6 +243,50 @@ TEST_F(RegistryTest, NothingChangesWhenTheAuditRefuses) {
   EXPECT_TRUE(registry_->GetRun(run)->params.empty());
 }
 
+TEST_F(RegistryTest, ADeletedRunIsListedNoMoreButStillThere) {
+  const std::string run = NewRunId();
+  const std::string other = NewRunId();
+  const std::string experiment = registry_->GetRun(run)->experiment_id;
+  ASSERT_TRUE(registry_->LogBatch(run, {.params = {{"a", "b"}}}, "ada").ok());
+  ASSERT_TRUE(registry_->DeleteRun(run, "ada").ok());
+  ASSERT_TRUE(registry_->DeleteRun(run, "ada").ok());
+  const auto listed = registry_->ListRuns(experiment, 100, 0).value();
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_EQ(listed.front().id, other);
+  EXPECT_FALSE(listed.front().deleted);
+  EXPECT_TRUE(registry_->GetRun(run)->deleted);
+  EXPECT_EQ(registry_->GetRun(run)->params.at("a"), "b");
+  EXPECT_EQ(registry_->DeleteRun("nobody", "ada").code(), Code::kNotFound);
+  refuse_ = true;
+  EXPECT_EQ(registry_->DeleteRun(other, "ada").code(), Code::kUnavailable);
+  EXPECT_FALSE(registry_->GetRun(other)->deleted);
+}
+
+TEST_F(RegistryTest, AnotherModelOfADeletedOnesNameBeginsAnew) {
+  NewVersionNumber();
+  NewVersionNumber();
+  ASSERT_TRUE(registry_->SetAlias(kFraud, "champion", 2, "ada", "").ok());
+  ASSERT_TRUE(registry_->DeleteAlias(kFraud, "champion", "ada").ok());
+  ASSERT_TRUE(registry_->DeleteModel(kFraud, "ada").ok());
+  EXPECT_EQ(registry_->CreateVersion(kFraud, {}, "ada")->version, 1);
+  EXPECT_EQ(registry_->ListVersions(kFraud)->size(), 1U);
+  EXPECT_TRUE(registry_->AliasHistory(kFraud)->empty());
+}
+
+TEST_F(RegistryTest, AFileOfTheFirstLayoutIsBroughtUpToDate) {
+  const std::string run = NewRunId();
+  const std::string experiment = registry_->GetRun(run)->experiment_id;
+  registry_.reset();
+  const std::string path = dir_.path() + "/registry.db";
+  ASSERT_TRUE(
+      Database::Open(path)->Execute("ALTER TABLE run DROP COLUMN deleted; PRAGMA user_version=1").ok());
+  auto again = SqliteRegistry::Open({.path = path});
+  ASSERT_TRUE(again.ok()) << again.status().ToString();
+  EXPECT_EQ((*again)->ListRuns(experiment, 10, 0)->size(), 1U);
+  EXPECT_TRUE((*again)->DeleteRun(run, "ada").ok());
+  EXPECT_TRUE((*again)->ListRuns(experiment, 10, 0)->empty());
+}
+
 TEST_F(RegistryTest, OutlivesItsProcess) {
   NewVersionNumber();
   ASSERT_TRUE(registry_->SetAlias(kFraud, "champion", 1, "ada", "").ok());

@@ -130,6 +130,8 @@ Status SqliteImpl::DeleteModel(const ScopedName& name, std::string_view actor) {
   if (!exists) return NoSuchModel(name);
   MR_RETURN_IF_ERROR(RequireNoAlias(name, 0));
   MR_RETURN_IF_ERROR(Run(db_, "DELETE FROM model WHERE project = ?1 AND name = ?2", name.project, name.name));
+  MR_RETURN_IF_ERROR(
+      Run(db_, "DELETE FROM alias_move WHERE project = ?1 AND model = ?2", name.project, name.name));
   return Commit(transaction, actor, "model.delete", name.project, ModelSubject(name), {});
 }
 

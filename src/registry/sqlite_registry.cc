@@ -2,12 +2,13 @@
 
 #include <array>
 
+#include "base/json.h"
 #include "registry/internal/sqlite_impl.h"
 
 namespace millrace::registry {
 namespace {
 
-constexpr int64_t kSchemaVersion = 1;
+constexpr int64_t kSchemaVersion = 2;
 
 // Times are microseconds since 1970. A metric's value is NULL for NaN, which SQLite does not store.
 constexpr const char* kSchema = R"sql(
@@ -51,6 +52,11 @@ CREATE TABLE alias_move (id INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT 
 CREATE INDEX alias_move_by_model ON alias_move (project, model, id);
 )sql";
 
+// What later layouts added, by the layout that lacked it.
+constexpr std::array<const char*, 1> kUpgrades{
+    "ALTER TABLE run ADD COLUMN deleted INTEGER",  // 1: deleted runs
+};
+
 Status EnsureSchema(Database& db, const std::string& path) {
   MR_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(db));
   int64_t version = 0;
@@ -62,10 +68,15 @@ Status EnsureSchema(Database& db, const std::string& path) {
     return FailedPrecondition("{} was made by a newer Millrace (its layout is {}, this one reads up to {})",
                               path, version, kSchemaVersion);
   }
+  if (version == kSchemaVersion) return transaction.Commit();
   if (version == 0) {
     MR_RETURN_IF_ERROR(db.Execute(kSchema));
-    MR_RETURN_IF_ERROR(db.Execute(fmt::format("PRAGMA user_version={}", kSchemaVersion)));
+    version = 1;
   }
+  for (; version < kSchemaVersion; ++version) {
+    MR_RETURN_IF_ERROR(db.Execute(kUpgrades.at(static_cast<size_t>(version - 1))));
+  }
+  MR_RETURN_IF_ERROR(db.Execute(fmt::format("PRAGMA user_version={}", kSchemaVersion)));
   return transaction.Commit();
 }
 
@@ -107,8 +118,7 @@ Status SqliteImpl::Commit(Transaction& transaction, std::string_view actor, std:
                           std::string_view project, std::string subject, const Json& details) {
   if (options_.on_change) {
     const RegistryChange change{std::string(actor), std::string(action), std::string(project),
-                                std::move(subject),
-                                details.dump(-1, ' ', false, Json::error_handler_t::replace)};
+                                std::move(subject), FormatJson(details)};
     MR_RETURN_IF_ERROR(options_.on_change(change));
   }
   return transaction.Commit();

@@ -127,7 +127,7 @@ Result<registry::Run> SqliteImpl::RunRow(std::string_view id) const {
   MR_ASSIGN_OR_RETURN(
       Statement statement,
       Query(db_,
-            "SELECT run.id, experiment, project, run.name, user, artifact_dir, status, start, end "
+            "SELECT run.id, experiment, project, run.name, user, artifact_dir, status, start, end, deleted "
             "FROM run JOIN experiment ON experiment.id = run.experiment WHERE run.id = ?1",
             id));
   MR_ASSIGN_OR_RETURN(const bool found, statement.Step());
@@ -142,6 +142,7 @@ Result<registry::Run> SqliteImpl::RunRow(std::string_view id) const {
   run.status = ParseRunStatus(statement.Text(6)).value_or(RunStatus::kFailed);
   run.start = {statement.Int(7)};
   if (!statement.IsNull(8)) run.end = EventTime{statement.Int(8)};
+  if (!statement.IsNull(9)) run.deleted = EventTime{statement.Int(9)};
   MR_RETURN_IF_ERROR(FillRun(run));
   return run;
 }
@@ -167,11 +168,12 @@ Result<registry::Run> SqliteImpl::GetRun(std::string_view id) const {
 Result<std::vector<registry::Run>> SqliteImpl::ListRuns(std::string_view experiment_id, int64_t limit,
                                                         int64_t offset) const {
   const std::lock_guard lock(mutex_);
-  MR_ASSIGN_OR_RETURN(
-      Statement statement,
-      Query(db_, "SELECT id FROM run WHERE experiment = ?1 ORDER BY start DESC, id LIMIT ?2 OFFSET ?3",
-            NumberOf(experiment_id).value_or(-1), std::clamp<int64_t>(limit, 0, 50'000),
-            std::max<int64_t>(offset, 0)));
+  MR_ASSIGN_OR_RETURN(Statement statement,
+                      Query(db_,
+                            "SELECT id FROM run WHERE experiment = ?1 AND deleted IS NULL ORDER BY start "
+                            "DESC, id LIMIT ?2 OFFSET ?3",
+                            NumberOf(experiment_id).value_or(-1), std::clamp<int64_t>(limit, 0, 50'000),
+                            std::max<int64_t>(offset, 0)));
   std::vector<std::string> ids;
   MR_RETURN_IF_ERROR(ForEachRow(statement, [&](Statement& row) { ids.push_back(row.Text(0)); }));
   std::vector<registry::Run> runs;
@@ -203,6 +205,15 @@ Status SqliteImpl::UpdateRun(std::string_view id, RunStatus status, std::optiona
       Run(db_, "UPDATE run SET status = ?2, end = ?3 WHERE id = ?1", id, RunStatusName(status), ended));
   return Commit(transaction, actor, "run.update", run.project, "runs/" + run.id,
                 {{"from", RunStatusName(run.status)}, {"to", RunStatusName(status)}});
+}
+
+Status SqliteImpl::DeleteRun(std::string_view id, std::string_view actor) {
+  const std::lock_guard lock(mutex_);
+  MR_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(db_));
+  MR_ASSIGN_OR_RETURN(const registry::Run run, RunRow(id));
+  if (run.deleted) return Ok();
+  MR_RETURN_IF_ERROR(Run(db_, "UPDATE run SET deleted = ?2 WHERE id = ?1", id, clock_.Now().micros));
+  return Commit(transaction, actor, "run.delete", run.project, "runs/" + run.id, {{"name", run.name}});
 }
 
 Status SqliteImpl::InsertParams(std::string_view id, const Tags& params) {

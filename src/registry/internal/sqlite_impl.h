@@ -77,6 +77,7 @@ class SqliteImpl final : public Registry {
                                               int64_t offset) const override;
   Status UpdateRun(std::string_view id, RunStatus status, std::optional<EventTime> end,
                    std::string_view actor) override;
+  Status DeleteRun(std::string_view id, std::string_view actor) override;
   Status LogBatch(std::string_view id, const RunBatch& batch, std::string_view actor) override;
   Result<std::vector<MetricPoint>> MetricHistory(std::string_view id, std::string_view key) const override;
 
