@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The demo: card fraud, from raw transactions to served scores, ending by itself
 # with a table. `scripts/demo.sh [DIR]`: DIR holds Parquet files with the columns
-# of the sample; without it a sample is made. Everything lies below .demo/.
+# of the sample; without it a sample is made. Everything lies below .demo/, or in
+# the folder that DEMO_DIR names.
 #
 #   1. millrace up --once           reads, computes, trains, judges, promotes
 #   2. millrace up --as-of …        starts again with the state of before the test week
@@ -10,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 binary=${MILLRACE:-build/release/millrace}
 data=${1:-}
-work=.demo
+work=${DEMO_DIR:-.demo}
 server=
 started=$SECONDS
 
