@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export CCACHE_NOHASHDIR := 1
 export CCACHE_BASEDIR := $(CURDIR)
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check lint format bench verify-features clean
+.PHONY: help setup build demo test check fuzz lint format bench verify-features clean
 
 help: ## this list
 	@grep -E '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -24,6 +24,9 @@ test: setup ## everything that CI runs
 
 check: setup ## unit tests of the modules that changed, for the developer's loop
 	@scripts/check.sh
+
+fuzz: setup ## search for longer than `make test` does; SECONDS_EACH=60, SEED=0, TARGETS="push gate"
+	@SECONDS_EACH=$(or $(SECONDS_EACH),60) SEED=$(or $(SEED),0) scripts/fuzz.sh $(TARGETS)
 
 lint: setup ## layers, lengths, documents, format
 	@tools/lint.py

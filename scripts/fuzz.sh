@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
-# Builds every fuzz target and runs each for SECONDS_EACH (default 5), from the
-# seeds in tests/fuzz/corpus/NAME where there are some. A crash, a leak, a hang
+# Builds fuzz targets and runs each for SECONDS_EACH (default 5), from the seeds
+# in tests/fuzz/corpus/NAME and what earlier runs found. A crash, a leak, a hang
 # of 10 s or 2 GiB of memory fails, and leaves its input in build/fuzz/. The
 # inputs are drawn from SEED (default 1), so that a check of a change tries what
 # the last one tried; SEED=0 draws others.
+#
+#   scripts/fuzz.sh [NAME...]      # all targets, or these: push resource_yaml
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${SECONDS_EACH:-5}
 seed=${SEED:-1}
 cmake --preset fuzz > /dev/null
-ninja -C build/fuzz fuzzers
+names=("${@/%/_fuzz}")
+if [ $# -eq 0 ]; then
+  mapfile -t names < <(basename -s .cc tests/fuzz/*_fuzz.cc)
+fi
+ninja -C build/fuzz "${names[@]}"
 failed=0 count=0
-for source in tests/fuzz/*_fuzz.cc; do
-  name=$(basename "$source" .cc)
+for name in "${names[@]}"; do
   corpus=build/fuzz/corpus/$name
   mkdir -p "$corpus"
   seeds=()
