@@ -12,15 +12,21 @@ want=$(cat scripts/packages.txt scripts/native.lock scripts/setup.sh | sha256sum
 say() { printf 'setup: %s\n' "$*" >&2; }
 
 install_packages() {
-  local missing=() package
-  while read -r package; do
+  local needed=() optional=() package kind
+  while read -r package kind; do
     [[ $package == \#* || -z $package ]] && continue
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' && continue
+    if [ "$kind" = optional ]; then optional+=("$package"); else needed+=("$package"); fi
   done < scripts/packages.txt
-  command -v npm > /dev/null || missing+=(npm)
+  command -v npm > /dev/null || needed+=(npm)
+  local missing=("${needed[@]}" "${optional[@]}")
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$(id -u)" -ne 0 ]; then
-    say "these packages are missing and installing them needs root: run 'sudo apt-get install --no-install-recommends ${missing[*]}' and try again"
+    if [ ${#needed[@]} -eq 0 ]; then
+      say "building without ${optional[*]}, which would make it faster; as root: apt-get install ${optional[*]}"
+      return 0
+    fi
+    say "packages are missing, and installing them needs root: run 'sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}' and try again"
     exit 1
   fi
   say "installing ${#missing[@]} packages: ${missing[*]}"
