@@ -107,7 +107,9 @@ Result<SourceRows> ReadFound(const resource::DataSourceSpec& spec, const SourceS
   MR_ASSIGN_OR_RETURN(rows, SqlStep(spec, std::move(rows),
                                     {.time_zone = file_options.time_zone,
                                      .threads = options.threads,
-                                     .memory_limit = options.memory_limit}));
+                                     .memory_limit = options.memory_limit,
+                                     .time_limit = options.sql_time_limit,
+                                     .stop = options.stop}));
   MR_ASSIGN_OR_RETURN(rows,
                       internal::EnforceTypes(std::move(rows), DeclaredTypes(spec), file_options.time_zone));
   MR_RETURN_IF_ERROR(CheckDeclared(spec, rows.table.schema()));

@@ -21,12 +21,15 @@
 // (DataLoss) or was replaced while it was read (Unavailable: try again).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
+#include "base/time.h"
 #include "resource/spec.h"
 #include "source/dead_letter.h"
 #include "table/table.h"
@@ -53,9 +56,15 @@ struct ReadProgress {
   int64_t total_bytes = 0;  // of all files
 };
 
+// Of the SQL step: a statement that has not ended by then (a join without a condition, a recursion
+// without an end) is no step of a source.
+inline constexpr Micros kSqlTimeLimit = std::chrono::minutes(10);
+
 struct SourceReadOptions {
-  int threads = 0;                                         // 0: one a core
-  int64_t memory_limit = 0;                                // bytes, of the SQL step; 0: 80% of the machine's
+  int threads = 0;           // 0: one a core
+  int64_t memory_limit = 0;  // bytes, of the SQL step; 0: 80% of the machine's
+  Micros sql_time_limit = kSqlTimeLimit;
+  std::stop_token stop = {};                               // ends the SQL step early, with Cancelled
   std::function<void(const ReadProgress&)> progress = {};  // from any of the reading threads, one at a time
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include "base/file.h"
 #include "table/parquet.h"
@@ -177,6 +178,20 @@ TEST_F(Source, TheSqlStepReachesNothingButItsRows) {
     EXPECT_EQ(status.code(), Code::kInvalidArgument) << sql << ": " << status.ToString();
     EXPECT_NE(status.message().find("files.sql"), std::string::npos) << status.message();
   }
+}
+
+TEST_F(Source, AnEndlessSqlStepIsEndedAtItsLimitAndAtAStop) {
+  Write("a.csv", "id,at\n1,2018-07-25\n");
+  spec_.files->sql =
+      "WITH RECURSIVE forever AS (SELECT 1 AS n UNION ALL SELECT n % 7 + 1 FROM forever) "
+      "SELECT max(n) AS id, now() AS at FROM forever";
+  const Status late = ReadSource(spec_, {.sql_time_limit = std::chrono::milliseconds(300)}).status();
+  EXPECT_EQ(late.code(), Code::kInvalidArgument) << late.ToString();
+  EXPECT_NE(late.message().find("within its limit of 300ms"), std::string::npos) << late.message();
+
+  std::stop_source stop;
+  std::jthread stopper([&] { stop.request_stop(); });
+  EXPECT_EQ(ReadSource(spec_, {.stop = stop.get_token()}).status().code(), Code::kCancelled);
 }
 
 TEST_F(Source, WrongNamesAreAnsweredWithTheNearest) {

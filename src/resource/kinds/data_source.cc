@@ -17,8 +17,7 @@ Field FilesField() {
                   .Default("auto"),
               Text("sql",
                    "A query, run in DuckDB over the rows as the table `files`, to join and clean them; its "
-                   "result "
-                   "is what the source holds.")
+                   "result is what the source holds. It is ended after 10 minutes.")
                   .Length(65'536)
                   .Default("")
                   .Example("SELECT * FROM files WHERE amount > 0")})

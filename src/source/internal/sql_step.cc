@@ -1,7 +1,12 @@
 #include "source/internal/sql_step.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "source/internal/duckdb_handles.h"
@@ -106,11 +111,53 @@ Result<Projection> Project(const std::string& name, duckdb_type type) {
   }
 }
 
+// Interrupts what runs on a connection when the time is up or a stop is asked for, until it is gone itself.
+class Watchdog {
+ public:
+  Watchdog(duckdb_connection connection, Micros limit, std::stop_token stop)
+      : stop_(std::move(stop)), wake_(stop_, Wake{*this}), thread_([this, connection, limit](auto done) {
+          Watch(connection, std::chrono::steady_clock::now() + limit, done);
+        }) {}
+  // Whether it has interrupted anything.
+  bool barked() const { return barked_; }
+
+ private:
+  struct Wake {
+    Watchdog& dog;
+    void operator()() const {
+      // Under the lock, or it could come between the look at stop_ and the wait, and be lost.
+      const std::lock_guard lock(dog.mutex_);
+      dog.changed_.notify_all();
+    }
+  };
+
+  void Watch(duckdb_connection connection, std::chrono::steady_clock::time_point deadline,
+             const std::stop_token& done) {
+    constexpr std::chrono::milliseconds kAgain(20);
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, done, deadline, [this] { return stop_.stop_requested(); });
+    // An interrupt between two statements is lost, so it comes again.
+    while (!done.stop_requested()) {
+      barked_ = true;
+      duckdb_interrupt(connection);
+      changed_.wait_for(lock, done, kAgain, [] { return false; });
+    }
+  }
+
+  std::atomic<bool> barked_{false};
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::stop_token stop_;
+  std::stop_callback<Wake> wake_;
+  std::jthread thread_;
+};
+
 class SqlSession {
  public:
   static Result<SqlSession> Open(const SqlOptions& options);
   Status Load(const Table& files);
   Result<Table> Select(const std::string& sql);
+  duckdb_connection connection() const { return connection_.get(); }
 
  private:
   SqlSession() = default;
@@ -349,8 +396,15 @@ Result<Table> SqlSession::Select(const std::string& sql) {
 
 Result<Table> RunSql(const std::string& sql, const Table& files, const SqlOptions& options) {
   MR_ASSIGN_OR_RETURN(SqlSession session, SqlSession::Open(options));
-  MR_RETURN_IF_ERROR(session.Load(files));
-  return session.Select(sql);
+  const Watchdog watchdog(session.connection(), options.time_limit, options.stop);
+  const Status loaded = session.Load(files);
+  Result<Table> result = loaded.ok() ? session.Select(sql) : Result<Table>(loaded);
+  if (result.ok() || !watchdog.barked()) return result;
+  if (options.stop.stop_requested()) return Cancelled("files.sql was called off");
+  return InvalidArgument(
+      "files.sql has not ended within its limit of {}; join and sum less in it, or prepare the rows before "
+      "Millrace reads them",
+      FormatDuration(options.time_limit));
 }
 
 }  // namespace millrace::source::internal

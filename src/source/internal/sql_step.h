@@ -4,10 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 
 #include "base/status.h"
+#include "base/time.h"
 #include "base/time_zone.h"
+#include "source/source.h"
 #include "table/table.h"
 
 namespace millrace::source::internal {
@@ -16,9 +19,12 @@ struct SqlOptions {
   TimeZone time_zone;        // of the session, and of timestamps without a zone in the result
   int threads = 0;           // 0: one a core
   int64_t memory_limit = 0;  // bytes; 0: DuckDB's own, 80% of the machine's
+  Micros time_limit = kSqlTimeLimit;
+  std::stop_token stop = {};  // ends it early, with Cancelled
 };
 
-// InvalidArgument with DuckDB's words when the statement is none or fails. Types
+// InvalidArgument with DuckDB's words when the statement is none or fails, and when it has not
+// ended in time. Types
 // of the result as of a Parquet file; a decimal becomes the nearest double.
 Result<Table> RunSql(const std::string& sql, const Table& files, const SqlOptions& options);
 
