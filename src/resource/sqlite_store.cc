@@ -266,6 +266,9 @@ Result<std::vector<Applied>> SqliteStore::Apply(const std::vector<Resource>& res
                           writer.Require(wanted.Key(), wanted.metadata.resource_version));
       MR_ASSIGN_OR_RETURN(applied[i].resource, writer.Replace(before, Merge(wanted, before)));
       const bool same = applied[i].resource.metadata.resource_version == before.metadata.resource_version;
+      if (before.metadata.deletion_time) {
+        return Conflict("{} is being deleted: apply it again once it is gone", wanted.Key().ToString());
+      }
       applied[i].action = same ? ApplyAction::kUnchanged : ApplyAction::kConfigured;
     }
     return applied;

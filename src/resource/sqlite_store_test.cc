@@ -224,6 +224,21 @@ TEST(SqliteStore, DeletionWaitsForTheLastFinalizer) {
   EXPECT_EQ(store->Get(kModel).status().code(), Code::kNotFound);
 }
 
+TEST(SqliteStore, WhatIsBeingDeletedIsNotAppliedTo) {
+  auto store = Open();
+  Resource model = Make("Model", "fraud");
+  model.metadata.finalizers = {"data"};
+  ASSERT_TRUE(store->Create(model).ok());
+  ASSERT_TRUE(store->Apply({Make("Model", "fraud")}).ok());
+  ASSERT_TRUE(store->Delete(kModel).ok());
+  const Status refused = store->Apply({Make("DataSource", "other"), Make("Model", "fraud")}).status();
+  EXPECT_EQ(refused.code(), Code::kConflict);
+  EXPECT_EQ(refused.message(), "Model fraud is being deleted: apply it again once it is gone");
+  EXPECT_EQ(store->Get({"DataSource", "default", "other"}).status().code(), Code::kNotFound);
+  ASSERT_TRUE(RemoveFinalizer(*store, kModel, "data").ok());
+  EXPECT_TRUE(store->Apply({Make("Model", "fraud")}).ok());
+}
+
 TEST(SqliteStore, OwnedResourcesGoWithTheirOwners) {
   auto store = Open();
   const Resource model = store->Create(Make("Model", "fraud")).value();
