@@ -1,29 +1,18 @@
-#include <unistd.h>
-
-#include <algorithm>
-#include <thread>
-
 #include "controller/compute_pool/decide.h"
+#include "controller/compute_pool/machine.h"
 #include "controller/controllers.h"
 #include "controller/status_writer.h"
 #include "controller/training_job/decide.h"
 #include "resource/decode.h"
 
 namespace millrace::controller::compute_pool {
-namespace {
-
-int64_t MachineMemory() {
-  return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<int64_t>(sysconf(_SC_PAGE_SIZE));
-}
-
-}  // namespace
-
 Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
   const resource::ResourceKey key = resource.Key();
   Snapshot snapshot;
   MR_ASSIGN_OR_RETURN(snapshot.spec, resource::DecodeSpec<resource::ComputePoolSpec>(resource));
-  snapshot.machine_cpu = std::max(1U, std::thread::hardware_concurrency());
-  snapshot.machine_memory = MachineMemory();
+  const Machine machine = ThisMachine();
+  snapshot.machine_cpu = machine.cpu;
+  snapshot.machine_memory = machine.memory;
   MR_ASSIGN_OR_RETURN(const std::vector<resource::Resource> jobs,
                       ListOf(context, "TrainingJob", key.project));
   for (const resource::Resource& job : jobs) {

@@ -25,9 +25,13 @@ std::string PhaseText(const Decision& decision, const Snapshot& snapshot) {
 
 Json StatusFields(Context& context, const resource::Resource& resource, const Observed& observed,
                   const Decision& decision) {
-  Json fields = {{"phase", PhaseText(decision, observed.snapshot)}, {"pool", observed.snapshot.pool}};
+  Json fields = {{"phase", PhaseText(decision, observed.snapshot)}, {"pool", observed.snapshot.pool.name}};
   const std::string now = FormatTime(context.stores.clock.Now());
-  if (decision.start) fields["startTime"] = now;
+  if (decision.start) {
+    fields["startTime"] = now;
+    fields["cpu"] = observed.snapshot.need.cpu;
+    fields["memory"] = observed.snapshot.need.memory;
+  }
   if (IsFinal(decision.phase) && !resource.status.contains("completionTime")) fields["completionTime"] = now;
   if (observed.model) fields["snapshot"] = observed.model->source.snapshot.version;
   const std::optional<TaskView>& task = observed.snapshot.task;
@@ -50,6 +54,7 @@ void StartRun(Context& context, const resource::Resource& resource, const Observ
   request.uid = resource.metadata.uid;
   request.spec = observed.spec;
   request.model = *observed.model;
+  request.need = observed.snapshot.need;
   request.definition = DefinitionOf(request.model, request.spec);
   context.runs.Start(KeyOf(request.job), TaskInput(request.uid, request.definition),
                      [&context, request](TaskContext& task) { return Run(context, request, task); });

@@ -1,11 +1,14 @@
 #include "controller/training_job/decide.h"
 
 #include <algorithm>
+#include <span>
 
 namespace millrace::controller::training_job {
 namespace {
 
 constexpr Micros kWhileRunning = std::chrono::milliseconds(500);
+// Jobs of other models hold the pool: no watch tells this one when they end.
+constexpr Micros kWhileWaiting = std::chrono::seconds(1);
 
 Decision Succeeded(const Registered& registered) {
   Decision decision;
@@ -47,10 +50,15 @@ Decision NotStarted(const Snapshot& snapshot) {
     decision.ready = NotReady("WaitingForInputs", snapshot.inputs.message());
     return decision;
   }
-  if (snapshot.busy >= snapshot.slots) {
-    const std::string where = snapshot.pool.empty() ? "this machine" : "ComputePool " + snapshot.pool;
-    decision.ready =
-        NotReady("WaitingForSlot", fmt::format("All {} slots of {} are busy.", snapshot.slots, where));
+  // One that was running when Millrace was killed has had its turn.
+  const std::span<const std::string> before = snapshot.phase == Phase::kRunning
+                                                  ? std::span<const std::string>()
+                                                  : std::span<const std::string>(snapshot.waiting);
+  const compute_pool::Admission admission =
+      compute_pool::Admit(snapshot.pool, snapshot.need, snapshot.running, before);
+  if (!admission.admitted) {
+    decision.ready = NotReady(admission.reason, admission.message);
+    decision.look_again = kWhileWaiting;
     return decision;
   }
   decision.phase = Phase::kRunning;

@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
+#include "controller/compute_pool/admit.h"
 #include "controller/ready.h"
 #include "controller/task_set.h"
 
@@ -36,11 +38,12 @@ struct Snapshot {
   Phase phase = Phase::kPending;  // as the status says
   bool cancel = false;            // the spec asks for an end
   Status inputs = {};             // not ok: what is missing (Unavailable) or wrong (anything else)
-  std::string pool = {};          // "" is this machine
-  int64_t slots = 1;              // of the pool
-  int64_t busy = 0;               // slots that other jobs hold
-  std::optional<Registered> registered = {};  // the version that this job's run made
-  std::optional<TaskView> task = {};          // the run, when this process started it
+  compute_pool::Capacity pool = {};
+  compute_pool::Need need = {};
+  std::vector<compute_pool::Holder> running = {};  // the pool's other jobs that run
+  std::vector<std::string> waiting = {};           // older jobs that wait for the pool
+  std::optional<Registered> registered = {};       // the version that this job's run made
+  std::optional<TaskView> task = {};               // the run, when this process started it
 };
 
 struct Decision {

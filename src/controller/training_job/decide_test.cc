@@ -25,6 +25,47 @@ struct Case {
   std::string message_has;
 };
 
+std::vector<Case> PoolCases() {
+  return {
+      {"waits for a slot",
+       {.pool = {.name = "big", .slots = 2}, .running = {{"a", {}}, {"b", {}}}},
+       Phase::kPending,
+       false,
+       false,
+       "WaitingForSlot",
+       "All 2 slots of ComputePool big are busy: waits for job a or b."},
+      {"waits for cores",
+       {.pool = {.name = "big", .slots = 2, .cpu = 4}, .need = {.cpu = 3}, .running = {{"a", {.cpu = 2}}}},
+       Phase::kPending,
+       false,
+       false,
+       "WaitingForSlot",
+       "Needs 3 CPU; ComputePool big has 2 of 4 free: waits for job a."},
+      {"is larger than its pool",
+       {.pool = {.name = "big", .slots = 2, .cpu = 4}, .need = {.cpu = 5}},
+       Phase::kPending,
+       false,
+       false,
+       "LargerThanPool",
+       "4 in all"},
+      {"lets an older one go first",
+       {.pool = {.slots = 2}, .waiting = {"old"}},
+       Phase::kPending,
+       false,
+       false,
+       "WaitingForSlot",
+       "Job old is older"},
+      {"was running when the controller was killed: has had its turn",
+       {.phase = Phase::kRunning, .pool = {.slots = 2}, .waiting = {"old"}},
+       Phase::kRunning,
+       true,
+       false,
+       "Running",
+       ""},
+      {"starts", {.pool = {.slots = 2}, .running = {{"a", {}}}}, Phase::kRunning, true, false, "Running", ""},
+  };
+}
+
 std::vector<Case> RunningCases() {
   return {
       {"waits for its inputs",
@@ -41,14 +82,6 @@ std::vector<Case> RunningCases() {
        false,
        "InvalidArgument",
        "no label"},
-      {"waits for a slot",
-       {.pool = "big", .slots = 2, .busy = 2},
-       Phase::kPending,
-       false,
-       false,
-       "WaitingForSlot",
-       "All 2 slots of ComputePool big"},
-      {"starts", {.slots = 2, .busy = 1}, Phase::kRunning, true, false, "Running", ""},
       {"runs",
        {.phase = Phase::kRunning, .task = RunView(true)},
        Phase::kRunning,
@@ -140,8 +173,9 @@ std::vector<Case> EndingCases() {
 
 TEST(DecideTrainingJob, GoesFromPendingToOneOfThreeEnds) {
   std::vector<Case> cases = RunningCases();
-  const std::vector<Case> more = EndingCases();
-  cases.insert(cases.end(), more.begin(), more.end());
+  for (const std::vector<Case>& more : {PoolCases(), EndingCases()}) {
+    cases.insert(cases.end(), more.begin(), more.end());
+  }
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     const Decision decision = Decide(c.snapshot);
@@ -151,7 +185,9 @@ TEST(DecideTrainingJob, GoesFromPendingToOneOfThreeEnds) {
     EXPECT_EQ(decision.ready.reason, c.reason);
     EXPECT_NE(decision.ready.message.find(c.message_has), std::string::npos) << decision.ready.message;
     EXPECT_EQ(decision.ready.status == resource::ConditionStatus::kTrue, decision.phase == Phase::kSucceeded);
-    if (decision.start || decision.cancel || decision.ready.reason == "Retrying") {
+    const std::string& reason = decision.ready.reason;
+    const bool waits = reason == "Retrying" || reason == "WaitingForSlot" || reason == "LargerThanPool";
+    if (decision.start || decision.cancel || waits) {
       EXPECT_GT(decision.look_again, Micros(0));
     }
   }

@@ -1,7 +1,9 @@
 #include "controller/training_job/observe.h"
 
 #include <algorithm>
+#include <tuple>
 
+#include "controller/compute_pool/machine.h"
 #include "controller/key.h"
 #include "controller/training_job/run.h"
 #include "resource/decode.h"
@@ -37,27 +39,53 @@ Registered RegisteredAs(const registry::ModelVersion& version, const resource::P
           .reason = version.reason};
 }
 
-// Jobs of the pool that run, other than this one.
-Result<int64_t> BusySlots(Context& context, const resource::ResourceKey& self, const std::string& pool) {
-  MR_ASSIGN_OR_RETURN(const std::vector<resource::Resource> jobs,
-                      ListOf(context, "TrainingJob", self.project));
-  return std::count_if(jobs.begin(), jobs.end(), [&](const resource::Resource& job) {
-    return job.metadata.name != self.name && job.status.value("pool", "") == pool &&
-           ParsePhase(job.status.value("phase", "")) == Phase::kRunning;
-  });
+// What a job that runs holds of its pool, as its status says since its start.
+compute_pool::Need HeldBy(const Json& status) {
+  compute_pool::Need held;
+  const auto cpu = status.find("cpu");
+  const auto memory = status.find("memory");
+  if (cpu != status.end() && cpu->is_number()) held.cpu = cpu->get<double>();
+  if (memory != status.end() && memory->is_number_integer()) held.memory = memory->get<int64_t>();
+  return held;
 }
 
-Status ObservePool(Context& context, const resource::ResourceKey& key, const std::string& pool,
-                   Snapshot& snapshot) {
-  snapshot.pool = pool;
-  if (!pool.empty()) {
-    MR_ASSIGN_OR_RETURN(const resource::Resource found,
-                        context.stores.resources.Get({"ComputePool", key.project, pool}));
-    MR_ASSIGN_OR_RETURN(const auto spec, resource::DecodeSpec<resource::ComputePoolSpec>(found));
-    snapshot.slots = spec.slots;
+bool WaitsForPool(const resource::Resource& job) {
+  if (ParsePhase(job.status.value("phase", "")) != Phase::kPending) return false;
+  const std::optional<resource::Condition> ready = resource::FindCondition(job.status, "Ready");
+  return ready && ready->reason == compute_pool::kWaiting;
+}
+
+// The pool's other jobs: those that run, and the older ones that wait, oldest first.
+Status ObserveOthers(Context& context, const resource::Resource& self, Snapshot& snapshot) {
+  MR_ASSIGN_OR_RETURN(std::vector<resource::Resource> jobs,
+                      ListOf(context, "TrainingJob", self.metadata.project));
+  const auto age = [](const resource::Resource& job) {
+    return std::tie(job.metadata.creation_time, job.metadata.name);
+  };
+  std::sort(jobs.begin(), jobs.end(), [&](const auto& a, const auto& b) { return age(a) < age(b); });
+  for (const resource::Resource& job : jobs) {
+    if (job.metadata.name == self.metadata.name || job.status.value("pool", "") != snapshot.pool.name)
+      continue;
+    if (ParsePhase(job.status.value("phase", "")) == Phase::kRunning) {
+      snapshot.running.push_back({.job = job.metadata.name, .need = HeldBy(job.status)});
+    } else if (age(job) < age(self) && WaitsForPool(job)) {
+      snapshot.waiting.push_back(job.metadata.name);
+    }
   }
-  MR_ASSIGN_OR_RETURN(snapshot.busy, BusySlots(context, key, pool));
   return Ok();
+}
+
+Status ObservePool(Context& context, const resource::Resource& job, const resource::ModelSpec& model,
+                   Snapshot& snapshot) {
+  if (!model.pool.empty()) {
+    MR_ASSIGN_OR_RETURN(const resource::Resource found,
+                        context.stores.resources.Get({"ComputePool", job.metadata.project, model.pool}));
+    MR_ASSIGN_OR_RETURN(const auto spec, resource::DecodeSpec<resource::ComputePoolSpec>(found));
+    const compute_pool::Machine machine = compute_pool::ThisMachine();
+    snapshot.pool = compute_pool::CapacityOf(model.pool, spec, machine.cpu, machine.memory);
+  }
+  snapshot.need = compute_pool::NeedOf(model.limits, snapshot.pool);
+  return ObserveOthers(context, job, snapshot);
 }
 
 }  // namespace
@@ -89,7 +117,11 @@ Result<Observed> Observe(Context& context, const resource::Resource& resource) {
   MR_ASSIGN_OR_RETURN(observed.version,
                       VersionOf(context, key.project, observed.spec.model, resource.metadata.uid));
   if (observed.version) snapshot.registered = RegisteredAs(*observed.version, model_spec.promotion);
-  MR_RETURN_IF_ERROR(ObservePool(context, key, model_spec.pool, snapshot));
+  MR_RETURN_IF_ERROR(ObservePool(context, resource, model_spec, snapshot));
+  if (model->metadata.deletion_time) {
+    snapshot.inputs = Unavailable("Model {} is being deleted.", observed.spec.model);
+    return observed;
+  }
   Result<ModelState> state = CompileModel(context, key.project, observed.spec.model);
   if (state.ok()) {
     observed.model = std::move(*state);

@@ -109,6 +109,8 @@ Result<training::TrainingOutcome> Train(const RunRequest& request, const std::st
   training.label = request.model.spec.label;
   training.parameters = parameters;
   training.seed = request.model.spec.seed;
+  training.limits.cpu = request.need.cpu;
+  training.limits.memory = request.need.memory;
   training.limits = request.model.spec.limits;
   training.on_progress = [&task, &log](const training::TrainingProgress& progress) {
     task.Report("training rounds", progress.round, progress.rounds);

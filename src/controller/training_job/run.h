@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "controller/compute_pool/admit.h"
 #include "controller/context.h"
 #include "controller/plans.h"
 #include "resource/resource.h"
@@ -27,7 +28,8 @@ struct RunRequest {
   std::string uid;  // of the job
   resource::TrainingJobSpec spec;
   ModelState model;
-  std::string definition;  // of the version: the model's, or another when the job overrides something
+  compute_pool::Need need;  // what it holds of its pool: its limits
+  std::string definition;   // of the version: the model's, or another when the job overrides something
 };
 
 Status Run(Context& context, const RunRequest& request, TaskContext& task);

@@ -25,6 +25,8 @@ Kind TrainingJobKind() {
        Timestamp("startTime", "When it began."), Timestamp("completionTime", "When it ended."),
        Integer("round", "Rounds done."), Integer("rounds", "Rounds to do."),
        Text("run", "The run in the registry."), Text("pool", "The ComputePool that it runs in."),
+       Number("cpu", "Cores that it holds of the pool; 0: all there are.").Unit("cores"),
+       Integer("memory", "Memory that it holds of the pool; 0: no limit.").Unit("bytes"),
        Integer("version", "The version that it made."),
        Integer("snapshot", "The version of the examples' table that it was trained on."),
        Boolean("promoted", "Whether the version passed all gates and the alias moved."),
