@@ -23,6 +23,7 @@ std::string FormatMilli(Milli value) {
 
 std::string FormatReal(double value) {
   if (!std::isfinite(value)) return std::isnan(value) ? "NaN" : (value > 0 ? "infinite" : "-infinite");
+  if (std::abs(value) >= 1e15) return fmt::format("{:g}", value);
   return WithoutTrailingZeros(fmt::format("{:.3f}", value));
 }
 

@@ -21,6 +21,7 @@ Command ReplayCommand();
 Command SampleCommand();
 Command TokenCommand();
 Command AuditCommand();
+Command SimulateCommand();
 Command TrainCommand();
 Command VersionCommand();
 Command CompletionCommand();
