@@ -15,6 +15,7 @@
 #include "base/sha256.h"
 #include "cli/data_dir.h"
 #include "cli/version.h"
+#include "controller/definition_check.h"
 #include "controller/manager.h"
 #include "feature/online_store.h"
 #include "inference/endpoint.h"
@@ -175,7 +176,10 @@ Status Platform::Parts::StartControllers() {
 Status Platform::Parts::StartServer() {
   readiness.Expect("controllers", "starting");
   http::Router router;
-  api::AddResourceRoutes(router, {.store = *resources, .access = *access, .version = std::string(kVersion)});
+  api::AddResourceRoutes(router, {.store = *resources,
+                                  .access = *access,
+                                  .version = std::string(kVersion),
+                                  .check = controller::CheckDefinitions(options.data_dir)});
   api::AddFeatureRoutes(router, {.store = *resources,
                                  .online = *online,
                                  .metrics = metrics,
@@ -241,7 +245,8 @@ Result<std::unique_ptr<Platform>> Platform::Start(PlatformOptions options) {
 }
 
 Result<resource::Plan> Platform::Apply(std::span<const resource::Document> documents) {
-  return resource::Admit(documents, *parts_->resources, {.actor = "admin", .manager = "millrace-up"});
+  return resource::Admit(documents, *parts_->resources, {.actor = "admin", .manager = "millrace-up"},
+                         controller::CheckDefinitions(parts_->options.data_dir));
 }
 
 resource::ResourceStore& Platform::resources() { return *parts_->resources; }

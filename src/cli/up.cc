@@ -10,6 +10,7 @@
 #include "cli/platform.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "controller/definition_check.h"
 #include "registry/package.h"
 #include "registry/sqlite_registry.h"
 #include "resource/decode.h"
@@ -104,7 +105,8 @@ void SayWhere(Progress& progress, const Platform& platform, const PlatformOption
 Status CheckFolder(const std::string& folder, const std::string& data_dir) {
   MR_ASSIGN_OR_RETURN(const std::vector<resource::Document> documents, LoadDocuments({folder}));
   if (FileExists(data_dir + "/resources.db")) return Ok();
-  const resource::Diagnostics wrong = resource::Validate(documents, {});
+  const resource::Diagnostics wrong =
+      resource::Validate(documents, {}, controller::CheckDefinitions(data_dir));
   return wrong.empty() ? Ok() : wrong.ToStatus();
 }
 

@@ -1,15 +1,14 @@
 #include "controller/plans.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "base/json.h"
 #include "base/sha256.h"
+#include "base/text.h"
+#include "feature/training_set.h"
 #include "resource/decode.h"
 #include "resource/validate.h"
-#include "training/gate.h"
-#include "training/metrics.h"
-#include "training/parameters.h"
+#include "training/model_definition.h"
 
 namespace millrace::controller {
 namespace {
@@ -28,45 +27,70 @@ Result<Resource> Dependency(Context& context, const std::string& kind, const std
 std::string SourceDefinition(const Resource& source) {
   Json spec = source.spec;
   if (spec.contains("files") && spec["files"].is_object()) spec["files"].erase("path");
-  return Sha256Hex(spec.dump());
-}
-
-// Gates, metrics and parameters, before any data is touched.
-Status CheckModel(const resource::ModelSpec& spec) {
-  MR_RETURN_IF_ERROR(training::ValidateMetrics(spec.metrics));
-  std::vector<std::string> known = training::StandardMetrics();
-  for (const resource::MetricSpec& metric : spec.metrics) known.push_back(training::MetricName(metric));
-  for (const std::string& gate : spec.gates) {
-    const Result<training::Gate> parsed = training::ParseGate(gate, known);
-    if (!parsed.ok()) return parsed.status().WithContext(fmt::format("gate '{}'", gate));
-  }
-  return training::ParseXgboostParameters(spec.parameters, spec.seed, 1).status();
+  return Sha256Hex(FormatJson(spec));
 }
 
 // What a version does not depend on: where it runs and what happens to it later.
 std::string ModelDefinition(const Resource& model, const std::string& service, const std::string& source) {
   Json spec = model.spec;
   for (const char* field : {"promotion", "limits", "pool"}) spec.erase(field);
-  return Sha256Hex(Json{{"model", spec}, {"service", service}, {"source", source}}.dump());
+  return Sha256Hex(FormatJson(Json{{"model", spec}, {"service", service}, {"source", source}}));
 }
 
 }  // namespace
+
+Result<StoredEvents> FindEvents(const Layout& layout, const std::string& project, const std::string& name) {
+  const Result<DeltaTable> table = DeltaTable::Open(layout.Events(project, name));
+  if (!table.ok() && table.status().code() == Code::kNotFound) {
+    return Unavailable("DataSource {} has no events yet.", name);
+  }
+  if (!table.ok()) return table.status();
+  StoredEvents events;
+  MR_ASSIGN_OR_RETURN(events.snapshot, table->Snapshot());
+  const std::optional<EventsCommit> commit = ParseEventsCommit(events.snapshot.user_metadata);
+  if (!commit) return Unavailable("DataSource {} has no events yet.", name);
+  events.commit = *commit;
+  return events;
+}
+
+Result<source::SourceSnapshot> FindFiles(const Layout& layout, const resource::DataSourceSpec& spec) {
+  MR_ASSIGN_OR_RETURN(source::SourceSnapshot files, source::Fingerprint(spec));
+  // Tokens and the databases lie there: who may write YAML must not read them as rows.
+  for (const source::SourceFile& file : files.files) {
+    if (layout.Contains(file.path)) {
+      return InvalidArgument("{} lies in Millrace's own data directory; move the rows elsewhere", file.path);
+    }
+  }
+  return files;
+}
+
+std::vector<resource::FieldProblem> CheckExamples(const resource::ModelSpec& spec,
+                                                  const feature::SourcePlan& source) {
+  std::vector<resource::FieldProblem> problems;
+  if (!spec.where.empty()) {
+    problems = resource::FieldProblems(feature::CompileExamplesWhere(spec.where, source.schema).status());
+  }
+  const std::vector<std::string> columns = source.schema.Names();
+  for (size_t i = 0; i < spec.metrics.size(); ++i) {
+    const std::string& per = spec.metrics[i].per;
+    if (per.empty() || source.schema.Find(per)) continue;
+    const std::string nearest = Nearest(per, columns);
+    problems.push_back({fmt::format("spec.metrics[{}].per", i),
+                        fmt::format("there is no column '{}'; {}", per,
+                                    nearest.empty() ? "the columns are " + Join(columns, ", ")
+                                                    : fmt::format("did you mean '{}'?", nearest))});
+  }
+  return problems;
+}
 
 Result<SourceState> ObserveSource(Context& context, const std::string& project, const std::string& name) {
   MR_ASSIGN_OR_RETURN(const Resource resource, Dependency(context, "DataSource", project, name));
   SourceState state;
   MR_ASSIGN_OR_RETURN(state.spec, resource::DecodeSpec<resource::DataSourceSpec>(resource));
   state.definition = SourceDefinition(resource);
-  const Result<DeltaTable> table =
-      DeltaTable::Open(context.layout.Events(project, name), context.stores.clock);
-  if (!table.ok() && table.status().code() == Code::kNotFound) {
-    return Unavailable("DataSource {} has no events yet.", name);
-  }
-  if (!table.ok()) return table.status();
-  MR_ASSIGN_OR_RETURN(state.snapshot, table->Snapshot());
-  const std::optional<EventsCommit> commit = ParseEventsCommit(state.snapshot.user_metadata);
-  if (!commit) return Unavailable("DataSource {} has no events yet.", name);
-  state.commit = *commit;
+  MR_ASSIGN_OR_RETURN(StoredEvents events, FindEvents(context.layout, project, name));
+  state.snapshot = std::move(events.snapshot);
+  state.commit = std::move(events.commit);
   MR_ASSIGN_OR_RETURN(state.plan, feature::PlanSource(name, state.spec, state.snapshot.schema));
   return state;
 }
@@ -100,10 +124,11 @@ Result<ModelState> CompileModel(Context& context, const std::string& project, co
   MR_ASSIGN_OR_RETURN(const Resource resource, Dependency(context, "Model", project, name));
   ModelState state;
   MR_ASSIGN_OR_RETURN(state.spec, resource::DecodeSpec<resource::ModelSpec>(resource));
-  MR_RETURN_IF_ERROR(CheckModel(state.spec));
+  MR_RETURN_IF_ERROR(resource::ToStatus(training::CheckModelDefinition(state.spec)));
   MR_ASSIGN_OR_RETURN(state.source, ObserveSource(context, project, state.spec.examples));
   MR_ASSIGN_OR_RETURN(state.plan, CompileService(context, project, state.spec.input, state.source.plan));
   MR_RETURN_IF_ERROR(feature::CheckLabel(*state.plan, state.spec.label, state.spec.split.gap));
+  MR_RETURN_IF_ERROR(resource::ToStatus(CheckExamples(state.spec, state.source.plan)));
   state.definition = ModelDefinition(resource, state.plan->digest, state.source.definition);
   return state;
 }

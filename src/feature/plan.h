@@ -9,8 +9,8 @@
 //   MR_ASSIGN_OR_RETURN(ServicePlanPtr service, CompileService("fraud-input", service_spec, source, views));
 //
 // Plans are immutable after they are made and may be shared between threads.
-// Compiling fails with InvalidArgument: a sentence with the field's path in the
-// spec, what is wrong and the nearest known name. Leakage (a column used before
+// Compiling fails with InvalidArgument: for everything that is wrong a line with
+// the field's path in the spec, what is wrong and the nearest known name. Leakage (a column used before
 // it is known) is refused here, with types at hand.
 #pragma once
 
@@ -173,6 +173,8 @@ Result<ServicePlanPtr> CompileService(const std::string& name, const resource::F
 // Refuses a label that is an input of the service or that an input reads of the
 // scored event itself, and a gap shorter than the label's delay.
 Status CheckLabel(const ServicePlan& plan, const std::string& label, Micros gap);
+// As far as it can be told without a service: the column, its type and the gap.
+Status CheckLabel(const SourcePlan& source, const std::string& label, Micros gap);
 
 // The frozen form of a view, as ServicePlan::ToJson and snapshots hold it.
 Json ViewToJson(const ViewPlan& plan);

@@ -28,7 +28,8 @@ class ServiceCompiler {
 
   Result<ServicePlanPtr> Compile() && {
     if (plan_.spec.items.empty()) return InvalidArgument("spec.features: a service needs at least one input");
-    MR_RETURN_IF_ERROR(Known());
+    Problems problems;
+    problems.Note(Known());
     AddField(plan_.source.event_time_name());
     plan_.event_time = 0;
     if (plan_.source.event_id) {
@@ -36,21 +37,25 @@ class ServiceCompiler {
       plan_.event_id = 1;
     }
     for (size_t i = 0; i < plan_.spec.items.size(); ++i) {
-      MR_RETURN_IF_ERROR(Item(plan_.spec.items[i], fmt::format("spec.features[{}]", i)));
+      if (!unknown_[i]) problems.Note(Item(plan_.spec.items[i], fmt::format("spec.features[{}]", i)));
     }
+    MR_RETURN_IF_ERROR(problems.ToStatus());
     plan_.fields = Schema(fields_);
     MR_RETURN_IF_ERROR(CompileOverFields());
     MR_RETURN_IF_ERROR(NameInputs());
     if (plan_.inputs.size() > kMaxInputs) {
       return InvalidArgument("spec.features: {} inputs are more than {}", plan_.inputs.size(), kMaxInputs);
     }
-    plan_.digest = Sha256Hex(ServiceIdentity(plan_).dump());
+    plan_.digest = Sha256Hex(FormatJson(ServiceIdentity(plan_)));
     return ServicePlanPtr(std::make_shared<const ServicePlan>(std::move(plan_)));
   }
 
  private:
   // Everything that a request could hold: the source's columns and the fields that are declared with a type.
+  // Marks the request fields of which nothing tells the type.
   Status Known() {
+    Problems problems;
+    unknown_.assign(plan_.spec.items.size(), false);
     std::vector<Field> known = plan_.source.schema.fields();
     for (size_t i = 0; i < plan_.spec.items.size(); ++i) {
       const resource::ServiceItem& item = plan_.spec.items[i];
@@ -58,19 +63,21 @@ class ServiceCompiler {
       const auto column = plan_.source.schema.Find(item.name);
       const std::string where = fmt::format("spec.features[{}].request", i);
       if (column && item.type && *item.type != plan_.source.schema[*column].type) {
-        return InvalidArgument("{}: {} is {} in {}, not {}", where, item.name,
-                               DataTypeName(plan_.source.schema[*column].type), plan_.source.name,
-                               DataTypeName(*item.type));
+        problems.Note(InvalidArgument("{}: {} is {} in {}, not {}", where, item.name,
+                                      DataTypeName(plan_.source.schema[*column].type), plan_.source.name,
+                                      DataTypeName(*item.type)));
       }
-      if (!column && !item.type) {
+      unknown_[i] = !column && !item.type;
+      if (unknown_[i]) {
         const std::vector<std::string> names = plan_.source.schema.Names();
-        return InvalidArgument("{}: {} has no column '{}'{}; a field that is none needs a type", where,
-                               plan_.source.name, item.name, DidYouMean(item.name, names));
+        problems.Note(InvalidArgument("{}: {} has no column '{}'{}; a field that is none needs a type", where,
+                                      plan_.source.name, item.name, DidYouMean(item.name, names)));
+      } else if (!column) {
+        known.push_back({item.name, *item.type});
       }
-      if (!column) known.push_back({item.name, *item.type});
     }
     known_ = Schema(std::move(known));
-    return Ok();
+    return problems.ToStatus();
   }
 
   size_t AddField(const std::string& name) {
@@ -177,17 +184,21 @@ class ServiceCompiler {
     if (item.features.empty()) {
       for (size_t i = 0; i < plan_.views[view].plan->outputs.size(); ++i) outputs.push_back(i);
     }
+    Problems problems;
     for (const std::string& feature : item.features) {
       Result<std::vector<size_t>> found = plan_.views[view].plan->Outputs(feature);
-      if (!found.ok()) return InvalidArgument("{}: {}", where, found.status().message());
-      outputs.insert(outputs.end(), found->begin(), found->end());
+      if (found.ok()) {
+        outputs.insert(outputs.end(), found->begin(), found->end());
+      } else {
+        problems.Note(InvalidArgument("{}: {}", where, found.status().message()));
+      }
     }
     for (const size_t output : outputs) {
       const ViewOutput& made = plan_.views[view].plan->outputs[output];
-      MR_RETURN_IF_ERROR(ModelType(made.type, made.name, where));
+      problems.Note(ModelType(made.type, made.name, where));
       plan_.inputs.push_back({made.name, made.type, ServiceInput::Kind::kView, view, output});
     }
-    return Ok();
+    return problems.ToStatus();
   }
 
   // The same formulas over the row of a request.
@@ -229,6 +240,7 @@ class ServiceCompiler {
   ServicePlan plan_;
   std::span<const ViewPlanPtr> known_views_;
   Schema known_;
+  std::vector<bool> unknown_;  // by item: a request field whose type nothing tells
   std::vector<Field> fields_;
 };
 
@@ -258,16 +270,25 @@ Schema ServicePlan::InputSchema() const {
   return Schema(std::move(made));
 }
 
-Status CheckLabel(const ServicePlan& plan, const std::string& label, Micros gap) {
-  MR_RETURN_IF_ERROR(FindColumn(plan.source.schema, label, "spec.label").status());
-  const auto late = plan.source.known_after.find(label);
-  if (late != plan.source.known_after.end() && late->second > gap) {
+Status CheckLabel(const SourcePlan& source, const std::string& label, Micros gap) {
+  MR_ASSIGN_OR_RETURN(const size_t column, FindColumn(source.schema, label, "spec.label"));
+  if (!IsModelType(source.schema[column].type)) {
+    return InvalidArgument("spec.label: {} is {}, and a label is bool, int64 or double", label,
+                           DataTypeName(source.schema[column].type));
+  }
+  const auto late = source.known_after.find(label);
+  if (late != source.known_after.end() && late->second > gap) {
     return InvalidArgument(
         "spec.split.gap: the label {} is known only {} after its event, and the gap is {}; training would "
         "use "
         "labels that nobody had at the test's start: make it {} or more",
         label, FormatDuration(late->second), FormatDuration(gap), FormatDuration(late->second));
   }
+  return Ok();
+}
+
+Status CheckLabel(const ServicePlan& plan, const std::string& label, Micros gap) {
+  MR_RETURN_IF_ERROR(CheckLabel(plan.source, label, gap));
   const auto leaks = [&](const std::string& input) {
     return InvalidArgument("spec.input: {} of {} reads the label {} of the very event that is scored", input,
                            plan.name, label);

@@ -83,12 +83,8 @@ Result<std::vector<int64_t>> ExampleRows(const TrainingSetRequest& request, cons
   MR_ASSIGN_OR_RETURN(const Column times, events.Find(request.plan->source.event_time_name()));
   std::optional<Column> passes;
   if (!request.where.empty()) {
-    Result<Expression> where = Expression::Compile(request.where, events.schema());
-    if (!where.ok()) return where.status().WithContext("spec.where");
-    if (where->type() != DataType::kBool) {
-      return InvalidArgument("spec.where: a condition is bool, and this is {}", DataTypeName(where->type()));
-    }
-    MR_ASSIGN_OR_RETURN(passes, where->Evaluate(events));
+    MR_ASSIGN_OR_RETURN(const Expression where, CompileExamplesWhere(request.where, events.schema()));
+    MR_ASSIGN_OR_RETURN(passes, where.Evaluate(events));
   }
   std::vector<int64_t> rows;
   for (size_t row = 0; row < events.num_rows(); ++row) {
@@ -139,6 +135,15 @@ std::vector<std::string> HistoryColumns(const TrainingSetRequest& request) {
 Result<Table> ComputeVectors(const ServicePlan& plan, const Table& examples, const EventTables& events,
                              const BatchOptions& options) {
   return Vectors(plan, {examples, std::nullopt}, events, options);
+}
+
+Result<Expression> CompileExamplesWhere(const std::string& where, const Schema& schema) {
+  Result<Expression> compiled = Expression::Compile(where, schema);
+  if (!compiled.ok()) return compiled.status().WithContext("spec.where");
+  if (compiled->type() != DataType::kBool) {
+    return InvalidArgument("spec.where: a condition is bool, and this is {}", DataTypeName(compiled->type()));
+  }
+  return compiled;
 }
 
 Result<Split> ResolveSplit(const resource::SplitSpec& spec, EventTime newest) {

@@ -36,6 +36,9 @@ struct Split {
 // the last UTC midnight that is not after `newest` + 1 µs.
 Result<Split> ResolveSplit(const resource::SplitSpec& spec, EventTime newest);
 
+// Which rows are examples: a condition over the source's columns.
+Result<Expression> CompileExamplesWhere(const std::string& where, const Schema& schema);
+
 struct TrainingSetRequest {
   ServicePlanPtr plan;
   EventTables events;  // by source; must hold the plan's own source

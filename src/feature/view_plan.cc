@@ -78,7 +78,7 @@ Result<DataType> TypeOfAggregate(Aggregate aggregate, DataType of, const std::st
 
 Result<Value> DefaultOf(const Json& json, DataType type, const std::string& where) {
   const auto wrong = [&] {
-    return InvalidArgument("{}: the default {} is no {}", where, json.dump(), DataTypeName(type));
+    return InvalidArgument("{}: the default {} is no {}", where, FormatJson(json), DataTypeName(type));
   };
   if (json.is_null()) return Value(Null{});
   switch (type) {
@@ -98,8 +98,9 @@ Result<Value> DefaultOf(const Json& json, DataType type, const std::string& wher
       return wrong();
     case DataType::kTimestamp: {
       if (!json.is_string()) return wrong();
-      MR_ASSIGN_OR_RETURN(const EventTime time, ParseTime(json.get<std::string>()));
-      return Value(time);
+      const Result<EventTime> time = ParseTime(json.get<std::string>());
+      if (!time.ok()) return time.status().WithContext(where);
+      return Value(*time);
     }
   }
   return wrong();
@@ -115,13 +116,15 @@ class ViewCompiler {
   }
 
   Result<ViewPlanPtr> Compile() && {
-    MR_RETURN_IF_ERROR(Keys());
-    MR_RETURN_IF_ERROR(Times());
-    MR_RETURN_IF_ERROR(Where());
-    MR_RETURN_IF_ERROR(Features());
+    Problems problems;
+    problems.Note(Keys());
+    problems.Note(Times());
+    problems.Note(Where());
+    problems.Note(Features());
+    MR_RETURN_IF_ERROR(problems.ToStatus());
     MR_RETURN_IF_ERROR(LateInputs());
     Outputs();
-    plan_.digest = Sha256Hex(ViewIdentity(plan_).dump());
+    plan_.digest = Sha256Hex(FormatJson(ViewIdentity(plan_)));
     return ViewPlanPtr(std::make_shared<const ViewPlan>(std::move(plan_)));
   }
 
@@ -132,26 +135,32 @@ class ViewCompiler {
     }
     if (plan_.spec.entities.empty())
       return InvalidArgument("spec.entities: a view needs at least one key column");
-    std::set<std::string> seen;
+    Problems problems;
     for (size_t i = 0; i < plan_.spec.entities.size(); ++i) {
-      const std::string& entity = plan_.spec.entities[i];
-      const std::string where = fmt::format("spec.entities[{}]", i);
-      MR_ASSIGN_OR_RETURN(const size_t column, FindColumn(plan_.source.schema, entity, where));
-      if (!seen.insert(entity).second) return InvalidArgument("{}: {} is listed twice", where, entity);
-      if (plan_.source.schema[column].type == DataType::kDouble) {
-        return InvalidArgument("{}: {} is double, and a key is int64, string, bool or timestamp", where,
-                               entity);
-      }
-      if (plan_.source.known_after.contains(entity)) {
-        return InvalidArgument("{}: {} is known only {} after its event, so it cannot be a key", where,
-                               entity, FormatDuration(plan_.source.known_after.at(entity)));
-      }
-      plan_.keys.push_back(column);
+      problems.Note(Key(plan_.spec.entities[i], fmt::format("spec.entities[{}]", i)));
     }
+    return problems.ToStatus();
+  }
+
+  Status Key(const std::string& entity, const std::string& where) {
+    MR_ASSIGN_OR_RETURN(const size_t column, FindColumn(plan_.source.schema, entity, where));
+    if (std::find(plan_.keys.begin(), plan_.keys.end(), column) != plan_.keys.end()) {
+      return InvalidArgument("{}: {} is listed twice", where, entity);
+    }
+    if (plan_.source.schema[column].type == DataType::kDouble) {
+      return InvalidArgument("{}: {} is double, and a key is int64, string, bool or timestamp", where,
+                             entity);
+    }
+    if (plan_.source.known_after.contains(entity)) {
+      return InvalidArgument("{}: {} is known only {} after its event, so it cannot be a key", where, entity,
+                             FormatDuration(plan_.source.known_after.at(entity)));
+    }
+    plan_.keys.push_back(column);
     return Ok();
   }
 
   Status Times() {
+    plan_.delay = plan_.spec.delay;
     const auto bounded = [](Micros length) { return length.count() >= 0 && length <= kLongestTime; };
     if (!bounded(plan_.spec.delay)) return InvalidArgument("spec.delay: must lie between 0 and 36500d");
     if (plan_.spec.windows.empty())
@@ -170,7 +179,6 @@ class ViewCompiler {
       return InvalidArgument("spec.ttl: must lie between 0 (unlimited) and 36500d");
     }
     if (plan_.spec.ttl && plan_.spec.ttl->count() == 0) plan_.spec.ttl.reset();
-    plan_.delay = plan_.spec.delay;
     plan_.windows = plan_.spec.windows;
     plan_.ttl = plan_.spec.ttl;
     return Ok();
@@ -241,15 +249,17 @@ class ViewCompiler {
       return InvalidArgument("spec.features: {} features over {} windows are more than {}",
                              plan_.spec.features.size(), plan_.windows.size(), kMaxOutputs);
     }
+    Problems problems;
     std::set<std::string> names;
     for (size_t i = 0; i < plan_.spec.features.size(); ++i) {
       const std::string where = fmt::format("spec.features[{}]", i);
       if (!names.insert(plan_.spec.features[i].name).second) {
-        return InvalidArgument("{}.name: {} is taken by another feature", where, plan_.spec.features[i].name);
+        problems.Note(
+            InvalidArgument("{}.name: {} is taken by another feature", where, plan_.spec.features[i].name));
       }
-      MR_RETURN_IF_ERROR(Feature(plan_.spec.features[i], where));
+      problems.Note(Feature(plan_.spec.features[i], where));
     }
-    return Ok();
+    return problems.ToStatus();
   }
 
   Status Feature(resource::FeatureSpec& spec, const std::string& where) {
@@ -257,6 +267,16 @@ class ViewCompiler {
     made.name = spec.name;
     if (spec.name.empty()) return InvalidArgument("{}.name: a feature needs a name", where);
     MR_ASSIGN_OR_RETURN(made.aggregate, ParseAggregate(spec.aggregate, where + ".aggregate"));
+    Problems problems;
+    problems.Note(Of(spec, made, where));
+    problems.Note(Condition(spec, made, where));
+    MR_RETURN_IF_ERROR(problems.ToStatus());
+    plan_.aggregations.push_back(std::move(made));
+    return Ok();
+  }
+
+  // The value that is aggregated, and what stands for it over an empty window.
+  Status Of(resource::FeatureSpec& spec, Aggregation& made, const std::string& where) {
     if (TakesNoValue(made.aggregate) && !spec.of.empty()) {
       return InvalidArgument("{}.of: {} counts events and takes no value; leave it out", where,
                              spec.aggregate);
@@ -271,14 +291,12 @@ class ViewCompiler {
       type = of.type();
       MR_ASSIGN_OR_RETURN(made.of, AddSlot(std::move(of), where));
     }
-    MR_RETURN_IF_ERROR(Condition(spec, made, where));
     MR_ASSIGN_OR_RETURN(made.type, TypeOfAggregate(made.aggregate, type, where + ".of"));
     MR_ASSIGN_OR_RETURN(made.default_value, DefaultOf(spec.default_value, made.type, where + ".default"));
     if (IsNull(made.default_value) &&
         (made.aggregate == Aggregate::kCount || made.aggregate == Aggregate::kDistinct)) {
       made.default_value = int64_t{0};
     }
-    plan_.aggregations.push_back(std::move(made));
     return Ok();
   }
 

@@ -48,7 +48,8 @@ Result<Resource> ToResource(const Document& document) {
   return resource;
 }
 
-Result<Plan> Admit(std::span<const Document> documents, ResourceStore& store, const WriteOptions& options) {
+Result<Plan> Admit(std::span<const Document> documents, ResourceStore& store, const WriteOptions& options,
+                   const DefinitionCheck& check) {
   Plan plan;
   std::vector<Resource> resources;
   Status unreadable;  // has a diagnostic, too
@@ -62,7 +63,7 @@ Result<Plan> Admit(std::span<const Document> documents, ResourceStore& store, co
   }
   WriteOptions checked = options;
   checked.check = [&](const std::vector<Resource>& existing, const std::vector<Resource>& wanted) -> Status {
-    plan.diagnostics = Validate(documents, existing);
+    plan.diagnostics = Validate(documents, existing, check);
     MR_RETURN_IF_ERROR(plan.diagnostics.ToStatus());
     MR_RETURN_IF_ERROR(unreadable);
     return options.check ? options.check(existing, wanted) : Ok();
@@ -74,12 +75,11 @@ Result<Plan> Admit(std::span<const Document> documents, ResourceStore& store, co
   return plan;
 }
 
-WriteCheck AdmissionCheck() {
-  return [](const std::vector<Resource>& existing, const std::vector<Resource>& wanted) {
-    std::vector<Document> documents;
-    for (const Resource& resource : wanted) documents.push_back(FromJson(resource.ToJson()));
-    return Validate(documents, existing).ToStatus();
-  };
+Diagnostics ValidateWrite(const std::vector<Resource>& existing, const std::vector<Resource>& wanted,
+                          const DefinitionCheck& check) {
+  std::vector<Document> documents;
+  for (const Resource& resource : wanted) documents.push_back(FromJson(resource.ToJson()));
+  return Validate(documents, existing, check);
 }
 
 }  // namespace millrace::resource

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "resource/definition_check.h"
 #include "resource/diagnostics.h"
 #include "resource/store.h"
 #include "resource/yaml.h"
@@ -26,17 +27,18 @@ struct Plan {
 // With options.dry_run the plan says what would happen. Fails only for reasons
 // that lie outside the documents (disk, auditor).
 Result<Plan> Admit(std::span<const Document> documents, ResourceStore& store,
-                   const WriteOptions& options = {});
+                   const WriteOptions& options = {}, const DefinitionCheck& check = nullptr);
 
 // The document as a resource: namespace filled in, relative paths made absolute
 // (a client does this before it sends a file's document elsewhere).
 // Precondition: Validate found nothing.
 Result<Resource> ToResource(const Document& document);
 
-// For WriteOptions::check of Create, Update and Patch: InvalidArgument unless the
-// resource is valid beside all others. (What a body holds beyond a Resource's
+// For WriteOptions::check of Create, Update and Patch: what is wrong with the
+// wanted resources beside all others. (What a body holds beyond a Resource's
 // fields is found by CheckStructure of structure.h, on the body.)
-WriteCheck AdmissionCheck();
+Diagnostics ValidateWrite(const std::vector<Resource>& existing, const std::vector<Resource>& wanted,
+                          const DefinitionCheck& check = nullptr);
 
 // Makes the paths in the document absolute, from its folder.
 void ResolvePaths(Document& document);

@@ -97,11 +97,14 @@ TEST(Admit, OfWhatTheStoreGivesOutIsUnchanged) {
   for (const Applied& applied : plan.applied) EXPECT_EQ(applied.action, ApplyAction::kUnchanged);
 }
 
-TEST(AdmissionCheck, GuardsSingleWrites) {
+TEST(ValidateWrite, GuardsSingleWrites) {
   auto store = Open();
   ASSERT_TRUE(Admit(LoadYaml(kData + "fraud.yaml").documents, *store)->diagnostics.empty());
   const ResourceKey key = {"Model", "default", "fraud"};
-  const WriteOptions checked = {.check = AdmissionCheck()};
+  const WriteOptions checked = {
+      .check = [](const std::vector<Resource>& existing, const std::vector<Resource>& wanted) {
+        return ValidateWrite(existing, wanted).ToStatus();
+      }};
   const Status leak = store->Patch(key, {{"spec", {{"split", {{"gap", "1d"}}}}}}, checked).status();
   EXPECT_EQ(leak.message(),
             "Model fraud: spec.split.gap: leakage: 1d is shorter than the label's delay: 'tx_fraud' is known "

@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/text.h"
+
 namespace millrace::resource {
 
 std::string Diagnostic::ToString() const {
@@ -16,6 +18,40 @@ std::string Diagnostic::ToString() const {
   if (!resource.empty()) text += resource + ": ";
   if (!field.empty()) text += field + ": ";
   return text + message;
+}
+
+std::vector<FieldProblem> Below(std::string_view parent, std::vector<FieldProblem> problems) {
+  for (FieldProblem& problem : problems) {
+    const bool direct = problem.field.empty() || problem.field.front() == '[';
+    problem.field = fmt::format("{}{}{}", parent, direct ? "" : ".", problem.field);
+  }
+  return problems;
+}
+
+Status ToStatus(std::span<const FieldProblem> problems) {
+  std::vector<std::string> lines;
+  for (const FieldProblem& problem : problems) {
+    lines.push_back(problem.field.empty() ? problem.message : problem.field + ": " + problem.message);
+  }
+  return lines.empty() ? Ok() : Status(Code::kInvalidArgument, Join(lines, "\n"));
+}
+
+std::vector<FieldProblem> FieldProblems(const Status& status, std::string_view root) {
+  std::vector<FieldProblem> problems;
+  if (status.ok()) return problems;
+  for (const std::string& line : Split(status.message(), '\n')) {
+    const size_t colon = line.find(": ");
+    const bool field = line.starts_with(root) && colon != std::string::npos &&
+                       (colon == root.size() || line[root.size()] == '.' || line[root.size()] == '[');
+    if (field) {
+      problems.push_back({line.substr(0, colon), line.substr(colon + 2)});
+    } else if (problems.empty()) {
+      problems.push_back({std::string(root), line});
+    } else {
+      problems.back().message += "\n" + line;
+    }
+  }
+  return problems;
 }
 
 void Diagnostics::Add(Diagnostic diagnostic) { items_.push_back(std::move(diagnostic)); }

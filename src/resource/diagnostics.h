@@ -7,6 +7,7 @@
 // Plain values.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,19 @@ struct Diagnostic {
 
   std::string ToString() const;
 };
+
+// What is wrong with a field of a definition, before it is known where that stands.
+struct FieldProblem {
+  std::string field;  // "spec.windows[0]"; "" for the whole
+  std::string message;
+};
+
+// The same, of fields below `parent`: "k" and "[0].k" become "parent.k" and "parent[0].k".
+std::vector<FieldProblem> Below(std::string_view parent, std::vector<FieldProblem> problems);
+// InvalidArgument with a line "field: message" each, or ok when there is nothing.
+Status ToStatus(std::span<const FieldProblem> problems);
+// Back from such a status; a line that begins with no field below `root` belongs to the one before it.
+std::vector<FieldProblem> FieldProblems(const Status& status, std::string_view root = "spec");
 
 class Diagnostics {
  public:

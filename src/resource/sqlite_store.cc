@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/json.h"
 #include "resource/internal/sqlite_writer.h"
 #include "resource/kind.h"
 
@@ -40,7 +41,7 @@ Result<int64_t> ParseVersion(const std::string& text) {
 
 // A continue token holds the first page's version and the last key that was listed.
 std::string MakeToken(const std::string& version, const ResourceKey& last) {
-  return Json{version, last.kind, last.project, last.name}.dump();
+  return FormatJson(Json{version, last.kind, last.project, last.name});
 }
 
 struct Token {
@@ -177,6 +178,7 @@ Result<ResourceList> SqliteStore::List(const ListOptions& options) {
   for (Resource& resource : all) {
     if (!options.continue_token.empty() && resource.Key() <= token.last) continue;
     if (!selector.Matches(resource.metadata.labels)) continue;
+    if (options.filter && !options.filter(resource)) continue;
     if (options.limit > 0 && list.items.size() == options.limit) {
       list.continue_token = MakeToken(list.resource_version, list.items.back().Key());
       break;
@@ -264,11 +266,11 @@ Result<std::vector<Applied>> SqliteStore::Apply(const std::vector<Resource>& res
       }
       MR_ASSIGN_OR_RETURN(const Resource before,
                           writer.Require(wanted.Key(), wanted.metadata.resource_version));
-      MR_ASSIGN_OR_RETURN(applied[i].resource, writer.Replace(before, Merge(wanted, before)));
-      const bool same = applied[i].resource.metadata.resource_version == before.metadata.resource_version;
       if (before.metadata.deletion_time) {
         return Conflict("{} is being deleted: apply it again once it is gone", wanted.Key().ToString());
       }
+      MR_ASSIGN_OR_RETURN(applied[i].resource, writer.Replace(before, Merge(wanted, before)));
+      const bool same = applied[i].resource.metadata.resource_version == before.metadata.resource_version;
       applied[i].action = same ? ApplyAction::kUnchanged : ApplyAction::kConfigured;
     }
     return applied;

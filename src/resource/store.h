@@ -37,6 +37,8 @@ struct ListOptions {
   std::string kind = {};            // "" for all
   std::string project = {};         // "" for all
   std::string label_selector = {};  // "" for all
+  // Only those for which it is true, before they are counted into pages; it must not call the store.
+  std::function<bool(const Resource&)> filter = nullptr;
   size_t limit = 0;                 // 0: no limit
   std::string continue_token = {};  // of the page before
 };
@@ -58,7 +60,7 @@ struct WatchOptions {
 
 // Sees, inside the transaction and before anything is written, all resources as
 // they are and those that are to be made so; unless it is ok nothing happens.
-// admit.h's AdmissionCheck is one. It must not call the store.
+// admit.h's ValidateWrite makes one. It must not call the store.
 using WriteCheck =
     std::function<Status(const std::vector<Resource>& existing, const std::vector<Resource>& wanted)>;
 

@@ -9,23 +9,26 @@
 namespace millrace::resource {
 namespace {
 
-Diagnostics CheckAll(std::span<const Document> documents, std::span<const Resource> existing) {
+Diagnostics CheckAll(std::span<const Document> documents, std::span<const Resource> existing,
+                     const DefinitionCheck& check) {
   Universe universe(documents, existing);
   CheckReferences(universe);
   CheckRules(universe);
   CheckLeakage(universe);
+  if (check) CheckDefinitions(universe, existing, check);
   return universe.TakeDiagnostics();
 }
 
 }  // namespace
 
-Diagnostics Validate(std::span<const Document> documents, std::span<const Resource> existing) {
+Diagnostics Validate(std::span<const Document> documents, std::span<const Resource> existing,
+                     const DefinitionCheck& check) {
   // What was wrong before is not this set's doing.
   std::set<std::string> before;
-  const Diagnostics old = CheckAll({}, existing);
+  const Diagnostics old = CheckAll({}, existing, nullptr);
   for (const Diagnostic& item : old.items()) before.insert(item.ToString());
   Diagnostics found;
-  const Diagnostics now = CheckAll(documents, existing);
+  const Diagnostics now = CheckAll(documents, existing, check);
   for (const Diagnostic& item : now.items()) {
     if (!before.contains(item.ToString())) found.Add(item);
   }
@@ -33,8 +36,8 @@ Diagnostics Validate(std::span<const Document> documents, std::span<const Resour
   return found;
 }
 
-Diagnostics Validate(const YamlSet& set, std::span<const Resource> existing) {
-  if (set.diagnostics.empty()) return Validate(std::span<const Document>(set.documents), existing);
+Diagnostics Validate(const YamlSet& set, std::span<const Resource> existing, const DefinitionCheck& check) {
+  if (set.diagnostics.empty()) return Validate(std::span<const Document>(set.documents), existing, check);
   Diagnostics found = set.diagnostics;
   for (const Document& document : set.documents) found.Append(CheckStructure(document));
   found.Sort();

@@ -3,12 +3,13 @@
 // Checked are each document's structure (from its kind's description), and, over
 // all of them together: names that stand twice, references, cycles, the inputs
 // of services, and leakage, that is, anything that could see a column before it
-// is known (knownAfter). All problems are found in one go. A problem of a
+// is known (knownAfter); and, by the DefinitionCheck, whether the code that will
+// run them can compile them. All problems are found in one go. A problem of a
 // resource that exists counts only if this set causes it.
 //
-//   Diagnostics wrong = Validate(set.documents, existing);
+//   Diagnostics wrong = Validate(set.documents, existing, check);
 //
-// Pure; thread safe.
+// Pure, but for what the check looks at; thread safe.
 #pragma once
 
 #include <span>
@@ -16,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "resource/definition_check.h"
 #include "resource/diagnostics.h"
 #include "resource/resource.h"
 #include "resource/yaml.h"
@@ -23,12 +25,14 @@
 namespace millrace::resource {
 
 // Sorted by place.
-Diagnostics Validate(std::span<const Document> documents, std::span<const Resource> existing);
+Diagnostics Validate(std::span<const Document> documents, std::span<const Resource> existing,
+                     const DefinitionCheck& check = nullptr);
 
 // What could not be read and what is wrong with the rest. Where something could
 // not be read, only each document by itself is checked: what it refers to may
 // stand in the part that is missing.
-Diagnostics Validate(const YamlSet& set, std::span<const Resource> existing);
+Diagnostics Validate(const YamlSet& set, std::span<const Resource> existing,
+                     const DefinitionCheck& check = nullptr);
 
 // A spec alone, against its kind's description: types, bounds, unknown fields.
 Diagnostics ValidateSpec(std::string_view kind, const Json& spec);

@@ -30,6 +30,7 @@
 
 #include "base/status.h"
 #include "base/time.h"
+#include "resource/diagnostics.h"
 #include "resource/spec.h"
 
 namespace millrace::training {
@@ -71,8 +72,10 @@ std::string MetricName(const resource::MetricSpec& spec);
 // average_precision, log_loss, brier.
 const std::vector<std::string>& StandardMetrics();
 
-// InvalidArgument with the nearest known name for an unknown metric, a missing or
-// needless k, `every` without `per`, or two specs of one name.
+// What is wrong with them, by field ("[0].k"): an unknown metric, with the nearest
+// known name, a missing or needless k, `every` without `per`, two of one name.
+std::vector<resource::FieldProblem> CheckMetrics(std::span<const resource::MetricSpec> specs);
+// InvalidArgument with all of that, a line each.
 Status ValidateMetrics(std::span<const resource::MetricSpec> specs);
 
 }  // namespace millrace::training

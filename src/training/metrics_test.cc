@@ -234,9 +234,9 @@ TEST(MetricSpecs, AreNamedAndChecked) {
       {{Spec("xyz")}, "the metrics are auc_roc"},
       {{Spec("precision_at")}, "needs k"},
       {{Spec("precision_at", 0)}, "needs k"},
-      {{Spec("brier", 3)}, "has no k"},
+      {{Spec("brier", 3)}, "takes no k"},
       {{Spec("recall_at", 3, "customer_id")}, "only precision_at"},
-      {{Spec("precision_at", 3, "", Micros(1))}, "without `per`"},
+      {{Spec("precision_at", 3, "", Micros(1))}, "needs per beside it"},
       {{Spec("precision_at", 3, "customer_id", Micros(0))}, "longer than 0"},
       {{Spec("precision_at", 3), Spec("precision_at", 3, "customer_id")}, "listed twice"},
   };

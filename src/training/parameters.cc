@@ -29,13 +29,13 @@ std::string BoundsText(const Rule& rule) {
 }
 
 std::string Shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  std::string text = FormatJson(value);
   if (text.size() > 60) text = text.substr(0, 57) + "...";
   return text;
 }
 
-Status Wrong(const Rule& rule, const Json& value, std::string_view right) {
-  return InvalidArgument("'{}' is {}; it must be {}", rule.name, Shown(value), right);
+Status Wrong(const Json& value, std::string_view right) {
+  return InvalidArgument("is {}; it must be {}", Shown(value), right);
 }
 
 Result<std::string> NumberText(const Rule& rule, const Json& value) {
@@ -45,12 +45,12 @@ Result<std::string> NumberText(const Rule& rule, const Json& value) {
                                         : bounds[0] == 'a' ? " of "
                                                            : " in ",
                                         bounds);
-  if (!value.is_number()) return Wrong(rule, value, right);
+  if (!value.is_number()) return Wrong(value, right);
   const double number = value.get<double>();
   const bool whole = number == std::floor(number) && std::abs(number) < 9e15;
-  if (!std::isfinite(number) || (rule.kind == Kind::kInteger && !whole)) return Wrong(rule, value, right);
+  if (!std::isfinite(number) || (rule.kind == Kind::kInteger && !whole)) return Wrong(value, right);
   if (number < rule.low || number > rule.high || (rule.open_low && number == rule.low))
-    return Wrong(rule, value, right);
+    return Wrong(value, right);
   return rule.kind == Kind::kInteger ? fmt::format("{}", static_cast<int64_t>(number))
                                      : fmt::format("{}", number);
 }
@@ -70,9 +70,9 @@ Result<std::vector<std::string>> Metrics(const Rule& rule, const Json& value) {
   const Json list = value.is_array() ? value : Json::array({value});
   const std::string right = "one or several of " + Join(Split(rule.choices, ' '), ", ");
   std::vector<std::string> names;
-  if (list.empty() || list.size() > 16) return Wrong(rule, value, right);
+  if (list.empty() || list.size() > 16) return Wrong(value, right);
   for (const Json& entry : list) {
-    if (!entry.is_string() || !IsMetric(rule, entry.get<std::string>())) return Wrong(rule, value, right);
+    if (!entry.is_string() || !IsMetric(rule, entry.get<std::string>())) return Wrong(value, right);
     names.push_back(entry.get<std::string>());
   }
   return names;
@@ -85,23 +85,23 @@ Result<std::string> ChoiceText(const Rule& rule, const Json& value) {
     return value.get<std::string>();
   }
   const std::string near = value.is_string() ? Nearest(value.get<std::string>(), choices) : "";
-  return Wrong(rule, value,
-               choices.size() == 1 ? fmt::format("'{}'", choices[0])
-               : near.empty()      ? "one of " + Join(choices, ", ")
-                                   : fmt::format("one of {}; did you mean '{}'?", Join(choices, ", "), near));
+  return Wrong(value, choices.size() == 1 ? fmt::format("'{}'", choices[0])
+                      : near.empty()
+                          ? "one of " + Join(choices, ", ")
+                          : fmt::format("one of {}; did you mean '{}'?", Join(choices, ", "), near));
 }
 
 // XGBoost wants "(1,0,-1)" and "[[0,1],[2]]"; lists of YAML become that.
 Result<std::string> ConstraintsText(const Rule& rule, const Json& value) {
   if (value.is_string() && value.get<std::string>().size() <= 65'536) return value.get<std::string>();
   if (!value.is_array() || value.size() > 100'000)
-    return Wrong(rule, value, "a list, or XGBoost's own text for it");
-  std::string text = value.dump();
+    return Wrong(value, "a list, or XGBoost's own text for it");
+  std::string text = FormatJson(value);
   if (rule.name == "monotone_constraints") {
     const bool right = std::all_of(value.begin(), value.end(), [](const Json& sign) {
       return sign.is_number_integer() && sign.get<int64_t>() >= -1 && sign.get<int64_t>() <= 1;
     });
-    if (!right) return Wrong(rule, value, "a list of -1, 0 and 1, one for each feature");
+    if (!right) return Wrong(value, "a list of -1, 0 and 1, one for each feature");
     text.front() = '(';
     text.back() = ')';
   }
@@ -116,7 +116,7 @@ Result<std::string> ValueText(const Rule& rule, const Json& value) {
     case Kind::kBoolean:
       if (value.is_boolean()) return std::string(value.get<bool>() ? "1" : "0");
       if (value.is_number_integer() && (value == 0 || value == 1)) return std::string(value == 1 ? "1" : "0");
-      return Wrong(rule, value, "true or false");
+      return Wrong(value, "true or false");
     case Kind::kChoice:
       return ChoiceText(rule, value);
     case Kind::kConstraints:
@@ -132,8 +132,8 @@ Status Unknown(const std::string& name) {
   for (const Rule& rule : kRules) names.emplace_back(rule.name);
   const std::string near = Nearest(name, names);
   return InvalidArgument(
-      "'{}' is no parameter of XGBoost's tree boosters; {}", name,
-      near.empty() ? "`millrace explain` lists them" : fmt::format("did you mean '{}'?", near));
+      "is no parameter of XGBoost's tree boosters; {}",
+      near.empty() ? "they are " + Join(names, ", ") : fmt::format("did you mean '{}'?", near));
 }
 
 // Reads an object of parameters, collecting every problem.
@@ -142,12 +142,13 @@ class Reader {
   void Read(const Json& parameters) {
     for (const auto& [name, value] : parameters.items()) {
       const Status status = ReadOne(name, value);
-      if (!status.ok()) problems_.push_back("parameters: " + status.message());
+      if (!status.ok()) problems_.push_back({name, status.message()});
     }
   }
 
+  const std::vector<resource::FieldProblem>& problems() const { return problems_; }
+
   Result<XgboostParameters> Finish(int64_t seed, int threads) {
-    if (!problems_.empty()) return Status(Code::kInvalidArgument, Join(problems_, "\n"));
     XgboostParameters result;
     values_.try_emplace("seed", std::to_string(seed));
     values_.try_emplace("nthread", std::to_string(threads));
@@ -172,8 +173,10 @@ class Reader {
     }
     MR_ASSIGN_OR_RETURN(const std::string text, ValueText(*rule, value));
     const std::string main(rule->alias_of.empty() ? rule->name : rule->alias_of);
-    if (values_.contains(main))
-      return InvalidArgument("'{}' is another name of a parameter that is also given", name);
+    if (values_.contains(main)) {
+      return InvalidArgument("is the same as '{}', which is also given; leave one out",
+                             main == name ? rule->name : main);
+    }
     values_[main] = text;
     return Ok();
   }
@@ -185,7 +188,7 @@ class Reader {
     values_.erase(it);
   }
 
-  std::vector<std::string> problems_;
+  std::vector<resource::FieldProblem> problems_;
   std::vector<std::string> metrics_;
   std::map<std::string, std::string> values_;
 };
@@ -210,10 +213,18 @@ std::string_view TypeText(Kind kind) {
 
 }  // namespace
 
-Result<XgboostParameters> ParseXgboostParameters(const Json& parameters, int64_t seed, int threads) {
-  if (!parameters.is_object() && !parameters.is_null()) {
-    return InvalidArgument("parameters: {}; they must be an object of names and values", Shown(parameters));
+std::vector<resource::FieldProblem> CheckXgboostParameters(const Json& parameters) {
+  if (parameters.is_null()) return {};
+  if (!parameters.is_object()) {
+    return {{"", fmt::format("is {}; expected an object of names and values", Shown(parameters))}};
   }
+  Reader reader;
+  reader.Read(parameters);
+  return reader.problems();
+}
+
+Result<XgboostParameters> ParseXgboostParameters(const Json& parameters, int64_t seed, int threads) {
+  MR_RETURN_IF_ERROR(resource::ToStatus(resource::Below("parameters", CheckXgboostParameters(parameters))));
   if (seed < 0 || seed > 2147483647)
     return InvalidArgument("the seed is {}; it must be within 0 and 2147483647", seed);
   Reader reader;

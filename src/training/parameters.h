@@ -18,6 +18,7 @@
 
 #include "base/json_fwd.h"
 #include "base/status.h"
+#include "resource/diagnostics.h"
 
 namespace millrace::training {
 
@@ -34,6 +35,10 @@ struct XgboostParameters {
 // parameters do not name their own. InvalidArgument lists every problem at once,
 // a line each.
 Result<XgboostParameters> ParseXgboostParameters(const Json& parameters, int64_t seed, int threads);
+
+// What is wrong with them, by the parameter's name ("" for all of them together);
+// empty when ParseXgboostParameters takes them.
+std::vector<resource::FieldProblem> CheckXgboostParameters(const Json& parameters);
 
 struct ParameterDescription {
   std::string name;

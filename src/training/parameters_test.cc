@@ -45,7 +45,9 @@ TEST(XgboostParameters, OtherNamesBecomeTheMainOne) {
   EXPECT_EQ(Booster(R"({"learning_rate": 0.3})").at("eta"), "0.3");
   EXPECT_EQ(Booster(R"({"reg_lambda": 2})").at("lambda"), "2");
   const Status both = Parse(R"({"eta": 0.1, "learning_rate": 0.3})").status();
-  EXPECT_NE(both.message().find("'learning_rate' is another name"), std::string::npos) << both.message();
+  EXPECT_NE(both.message().find("learning_rate: is the same as 'eta', which is also given"),
+            std::string::npos)
+      << both.message();
 }
 
 TEST(XgboostParameters, ListsAndFlagsBecomeXgboostsText) {
@@ -64,10 +66,11 @@ TEST(XgboostParameters, EveryProblemIsNamedAtOnce) {
           .status();
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   for (const char* part :
-       {"'max_dept' is no parameter of XGBoost's tree boosters; did you mean 'max_depth'?",
-        "'eta' is 2; it must be a number in [0, 1]", "'subsample' is 0; it must be a number in (0, 1]",
-        "'objective' is \"multi:softprob\"; it must be one of binary:logistic, reg:logistic",
-        "'num_boost_round' is 2.5; it must be a whole number in [1, "}) {
+       {"parameters.max_dept: is no parameter of XGBoost's tree boosters; did you mean 'max_depth'?",
+        "parameters.eta: is 2; it must be a number in [0, 1]",
+        "parameters.subsample: is 0; it must be a number in (0, 1]",
+        "parameters.objective: is \"multi:softprob\"; it must be one of binary:logistic, reg:logistic",
+        "parameters.num_boost_round: is 2.5; it must be a whole number in [1, "}) {
     EXPECT_NE(status.message().find(part), std::string::npos) << part << "\n" << status.message();
   }
   EXPECT_EQ(std::count(status.message().begin(), status.message().end(), '\n'), 4);
@@ -93,8 +96,9 @@ TEST(XgboostParameters, AreDescribedSortedByName) {
       std::is_sorted(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name < b.name; }));
   for (const auto& one : all) {
     EXPECT_FALSE(one.meaning.empty()) << one.name;
-    EXPECT_NE(Parse("{\"" + one.name + "\": {}}").status().message().find("'" + one.name + "' is {}"),
-              std::string::npos);
+    EXPECT_NE(
+        Parse("{\"" + one.name + "\": {}}").status().message().find("parameters." + one.name + ": is {}"),
+        std::string::npos);
   }
 }
 

@@ -65,9 +65,11 @@ def limits(platform):
 
 def unknown_parameter(platform):
     jobs = len(platform.list("trainingjobs"))
-    apply(platform, ("max_depth: 3", "max_deph: 3"))
-    condition = platform.wait_message("models", "fraud", "'max_deph'", "did you mean 'max_depth'")
-    same(condition["status"], "False", "an unknown parameter of XGBoost is refused")
+    before = platform.resource("models", "fraud")["spec"]
+    refused = apply(platform, ("max_depth: 3", "max_deph: 3"))
+    same(refused.returncode, 2, "an unknown parameter of XGBoost is refused")
+    says(refused.stderr, "spec.trainer.xgboost.max_deph", "did you mean 'max_depth'", what="with its place")
+    same(platform.resource("models", "fraud")["spec"], before, "the model is as it was")
     same(len(platform.list("trainingjobs")), jobs, "and nothing is trained with it")
 
 

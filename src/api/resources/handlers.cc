@@ -83,18 +83,20 @@ Response ResourceHandlers::List(const Request& request) {
   Result<FieldSelector> fields = ParseFieldSelector(request.Query("fieldSelector").value_or(""));
   if (!fields.ok()) return KubeError(fields.status());
   bool paged = *limit > 0 && *limit < kMaxList;
+  // Before paging: a page that is not the last one is full.
+  auto selected = [&](const Resource& item) {
+    return (fields->name.empty() || item.metadata.name == fields->name) &&
+           (fields->project.empty() || item.metadata.project == fields->project) &&
+           request.Allows(Permission::kResourcesRead, ProjectOf(item));
+  };
   resource::ListOptions options{.kind = place->kind->name,
                                 .project = place->project,
                                 .label_selector = request.Query("labelSelector").value_or(""),
+                                .filter = selected,
                                 .limit = static_cast<size_t>(paged ? *limit : kMaxList),
                                 .continue_token = request.Query("continue").value_or("")};
   Result<resource::ResourceList> list = options_.store.List(options);
   if (!list.ok()) return KubeError(list.status());
-  std::erase_if(list->items, [&](const Resource& item) {
-    bool selected = (fields->name.empty() || item.metadata.name == fields->name) &&
-                    (fields->project.empty() || item.metadata.project == fields->project);
-    return !selected || !request.Allows(Permission::kResourcesRead, ProjectOf(item));
-  });
   ListMeta meta{.resource_version = list->resource_version, .continue_token = list->continue_token};
   if (WantsTable(request)) {
     return KubeObject(200, KubeTable(*place->kind, list->items, meta, SystemClock().Now()));
@@ -133,79 +135,109 @@ Response ResourceHandlers::Get(const Request& request) {
   return One(request, *place, 200, *found);
 }
 
-Response ResourceHandlers::Create(const Request& request) {
+std::variant<ResourceHandlers::Wanted, Response> ResourceHandlers::WantedOf(const Request& request) {
   Result<Place> place = PlaceOf(request);
   if (!place.ok()) return KubeError(place.status());
   Result<Json> body = ParseBody(request);
   if (!body.ok()) return KubeError(400, body.status());
-  auto made = ResourceOf(std::move(body).value(), *place->kind, place->project, "");
+  auto made = ResourceOf(std::move(body).value(), *place->kind, place->project, place->name);
   if (auto* refused = std::get_if<Response>(&made)) return std::move(*refused);
-  Result<Resource> created = options_.store.Create(std::get<Resource>(made), WriteOptionsOf(request));
-  if (created.status().code() == Code::kInvalidArgument) return KubeError(422, created.status());
-  if (!created.ok()) return KubeError(created.status());
-  return One(request, *place, 201, *created);
+  return Wanted{std::move(*place), std::get<Resource>(std::move(made))};
+}
+
+std::variant<ResourceHandlers::WantedPatch, Response> ResourceHandlers::WantedPatchOf(
+    const Request& request) {
+  Result<Place> place = PlaceOf(request);
+  if (!place.ok()) return KubeError(place.status());
+  Result<Json> body = ParseBody(request);
+  if (!body.ok()) return KubeError(400, body.status());
+  if (!body->is_object()) return KubeError(InvalidArgument("the patch is not an object"));
+  return WantedPatch{std::move(*place), std::move(*body)};
+}
+
+Response ResourceHandlers::Write(const Request& request, const Place& place, const WriteToStore& write) {
+  resource::Diagnostics wrong;
+  resource::WriteOptions options = WriteOptionsOf(request);
+  options.check = [&](const std::vector<Resource>& existing, const std::vector<Resource>& wanted) {
+    wrong = resource::ValidateWrite(existing, wanted, options_.check);
+    return wrong.ToStatus();
+  };
+  const Result<resource::Applied> written = write(options);
+  if (!wrong.empty()) return KubeInvalid(wrong);
+  if (written.status().code() == Code::kInvalidArgument) return KubeError(422, written.status());
+  if (!written.ok()) return KubeError(written.status());
+  const bool created = written->action == resource::ApplyAction::kCreated;
+  return One(request, place, created ? 201 : 200, written->resource);
+}
+
+namespace {
+
+Result<resource::Applied> As(resource::ApplyAction action, Result<Resource> written) {
+  if (!written.ok()) return written.status();
+  return resource::Applied{std::move(*written), action};
+}
+
+}  // namespace
+
+Response ResourceHandlers::Create(const Request& request) {
+  auto read = WantedOf(request);
+  if (auto* refused = std::get_if<Response>(&read)) return std::move(*refused);
+  const auto& wanted = std::get<Wanted>(read);
+  return Write(request, wanted.place, [&](const resource::WriteOptions& options) {
+    return As(resource::ApplyAction::kCreated, options_.store.Create(wanted.resource, options));
+  });
 }
 
 Response ResourceHandlers::Update(const Request& request) {
-  Result<Place> place = PlaceOf(request);
-  if (!place.ok()) return KubeError(place.status());
-  Result<Json> body = ParseBody(request);
-  if (!body.ok()) return KubeError(400, body.status());
-  auto made = ResourceOf(std::move(body).value(), *place->kind, place->project, place->name);
-  if (auto* refused = std::get_if<Response>(&made)) return std::move(*refused);
-  Result<Resource> updated = options_.store.Update(std::get<Resource>(made), WriteOptionsOf(request));
-  if (updated.status().code() == Code::kInvalidArgument) return KubeError(422, updated.status());
-  if (!updated.ok()) return KubeError(updated.status());
-  return One(request, *place, 200, *updated);
+  auto read = WantedOf(request);
+  if (auto* refused = std::get_if<Response>(&read)) return std::move(*refused);
+  const auto& wanted = std::get<Wanted>(read);
+  return Write(request, wanted.place, [&](const resource::WriteOptions& options) {
+    return As(resource::ApplyAction::kConfigured, options_.store.Update(wanted.resource, options));
+  });
 }
 
 Response ResourceHandlers::UpdateStatus(const Request& request) {
-  Result<Place> place = PlaceOf(request);
-  if (!place.ok()) return KubeError(place.status());
-  Result<Json> body = ParseBody(request);
-  if (!body.ok()) return KubeError(400, body.status());
-  auto made = ResourceOf(std::move(body).value(), *place->kind, place->project, place->name);
-  if (auto* refused = std::get_if<Response>(&made)) return std::move(*refused);
-  resource::WriteOptions options = WriteOptionsOf(request);
-  options.check = nullptr;  // of the spec, which stays as it is
-  Result<Resource> updated = options_.store.UpdateStatus(std::get<Resource>(made), options);
+  auto read = WantedOf(request);
+  if (auto* refused = std::get_if<Response>(&read)) return std::move(*refused);
+  const auto& wanted = std::get<Wanted>(read);
+  // Unchecked: the spec stays as it is.
+  Result<Resource> updated = options_.store.UpdateStatus(wanted.resource, WriteOptionsOf(request));
   if (!updated.ok()) return KubeError(updated.status());
-  return One(request, *place, 200, *updated);
+  return One(request, wanted.place, 200, *updated);
 }
 
 Response ResourceHandlers::Patch(const Request& request) {
-  Result<Place> place = PlaceOf(request);
-  if (!place.ok()) return KubeError(place.status());
-  Result<Json> body = ParseBody(request);
-  if (!body.ok()) return KubeError(400, body.status());
-  if (!body->is_object()) return KubeError(InvalidArgument("the patch is not an object"));
-  resource::WriteOptions options = WriteOptionsOf(request);
-  if (request.ContentType().find("apply-patch") == std::string::npos) {
-    Result<Resource> patched = options_.store.Patch(place->Key(), *body, options);
-    if (patched.status().code() == Code::kInvalidArgument) return KubeError(422, patched.status());
-    if (!patched.ok()) return KubeError(patched.status());
-    return One(request, *place, 200, *patched);
-  }
-  auto made = ResourceOf(std::move(body).value(), *place->kind, place->project, place->name);
-  if (auto* refused = std::get_if<Response>(&made)) return std::move(*refused);
-  Result<std::vector<resource::Applied>> applied = options_.store.Apply({std::get<Resource>(made)}, options);
-  if (applied.status().code() == Code::kInvalidArgument) return KubeError(422, applied.status());
-  if (!applied.ok()) return KubeError(applied.status());
-  const resource::Applied& one = applied->front();
-  return One(request, *place, one.action == resource::ApplyAction::kCreated ? 201 : 200, one.resource);
+  if (request.ContentType().find("apply-patch") != std::string::npos) return ApplyOne(request);
+  auto read = WantedPatchOf(request);
+  if (auto* refused = std::get_if<Response>(&read)) return std::move(*refused);
+  const auto& wanted = std::get<WantedPatch>(read);
+  return Write(request, wanted.place, [&](const resource::WriteOptions& options) {
+    return As(resource::ApplyAction::kConfigured,
+              options_.store.Patch(wanted.place.Key(), wanted.patch, options));
+  });
+}
+
+Response ResourceHandlers::ApplyOne(const Request& request) {
+  auto read = WantedOf(request);
+  if (auto* refused = std::get_if<Response>(&read)) return std::move(*refused);
+  const auto& wanted = std::get<Wanted>(read);
+  return Write(request, wanted.place,
+               [&](const resource::WriteOptions& options) -> Result<resource::Applied> {
+                 MR_ASSIGN_OR_RETURN(std::vector<resource::Applied> applied,
+                                     options_.store.Apply({wanted.resource}, options));
+                 return std::move(applied.front());
+               });
 }
 
 Response ResourceHandlers::PatchStatus(const Request& request) {
-  Result<Place> place = PlaceOf(request);
-  if (!place.ok()) return KubeError(place.status());
-  Result<Json> body = ParseBody(request);
-  if (!body.ok()) return KubeError(400, body.status());
-  if (!body->is_object()) return KubeError(InvalidArgument("the patch is not an object"));
-  resource::WriteOptions options = WriteOptionsOf(request);
-  options.check = nullptr;
-  Result<Resource> patched = options_.store.PatchStatus(place->Key(), *body, options);
+  auto read = WantedPatchOf(request);
+  if (auto* refused = std::get_if<Response>(&read)) return std::move(*refused);
+  const auto& wanted = std::get<WantedPatch>(read);
+  Result<Resource> patched =
+      options_.store.PatchStatus(wanted.place.Key(), wanted.patch, WriteOptionsOf(request));
   if (!patched.ok()) return KubeError(patched.status());
-  return One(request, *place, 200, *patched);
+  return One(request, wanted.place, 200, *patched);
 }
 
 Response ResourceHandlers::Delete(const Request& request) {
@@ -272,9 +304,8 @@ Response ResourceHandlers::ApplyAll(const Request& request) {
   }
   Status allowed = MayApply(request, *documents);
   if (!allowed.ok()) return KubeError(allowed);
-  resource::WriteOptions options = WriteOptionsOf(request);
-  options.check = nullptr;  // Admit validates the whole set
-  Result<resource::Plan> plan = resource::Admit(*documents, options_.store, options);
+  Result<resource::Plan> plan =
+      resource::Admit(*documents, options_.store, WriteOptionsOf(request), options_.check);
   if (!plan.ok()) return KubeError(plan.status());
   if (!plan->diagnostics.empty()) return KubeInvalid(plan->diagnostics);
   Json applied = Json::array();

@@ -24,15 +24,17 @@
 #include <string>
 
 #include "api/http/router.h"
+#include "resource/definition_check.h"
 #include "resource/store.h"
 #include "security/authorizer.h"
 
 namespace millrace::api {
 
 struct ResourceApiOptions {
-  resource::ResourceStore& store;  // outlives the router
-  const security::Access& access;  // outlives the router
-  std::string version;             // of this program: "0.1.0"
+  resource::ResourceStore& store;             // outlives the router
+  const security::Access& access;             // outlives the router
+  std::string version;                        // of this program: "0.1.0"
+  resource::DefinitionCheck check = nullptr;  // of what is written
 };
 
 void AddResourceRoutes(http::Router& router, ResourceApiOptions options);

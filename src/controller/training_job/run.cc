@@ -12,16 +12,14 @@
 #include "controller/training_job/replay_rows.h"
 #include "feature/training_set.h"
 #include "table/parquet.h"
+#include "training/model_definition.h"
 #include "training/trainer.h"
 
 namespace millrace::controller::training_job {
 namespace {
 
 Json ParametersOf(const RunRequest& request) {
-  Json parameters = request.model.spec.parameters;
-  if (!parameters.is_object()) parameters = Json::object();
-  if (request.spec.parameters.is_object()) MergePatch(parameters, request.spec.parameters);
-  return parameters;
+  return training::RunParameters(request.model.spec.parameters, request.spec.parameters);
 }
 
 Result<feature::EventTables> ReadEvents(Context& context, const RunRequest& request, TaskContext& task) {

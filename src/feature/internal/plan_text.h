@@ -28,6 +28,26 @@ inline Result<size_t> FindColumn(const Schema& schema, std::string_view name, st
   return InvalidArgument("{}: there is no column '{}'{}", where, name, DidYouMean(name, names));
 }
 
+// Gathers what is wrong with a definition, so that all of it is told at once: a
+// line each, that begins with the field's path.
+class Problems {
+ public:
+  void Note(const Status& status) {
+    if (status.ok()) return;
+    if (first_.ok()) {
+      first_ = status;
+    } else {
+      more_ += "\n" + status.message();
+    }
+  }
+  // Ok when nothing was noted.
+  Status ToStatus() const { return more_.empty() ? first_ : Status(first_.code(), first_.message() + more_); }
+
+ private:
+  Status first_;
+  std::string more_;
+};
+
 // A column's name as an expression.
 inline std::string QuoteName(std::string_view name) {
   std::string quoted = "\"";

@@ -142,28 +142,7 @@ void CheckInputTypes(Universe& universe, const Item& item, const ModelSpec& spec
   }
 }
 
-void CheckMetric(Universe& universe, const Item& item, const MetricSpec& metric, const std::string& path) {
-  const bool at_k = metric.name == "precision_at" || metric.name == "recall_at";
-  if (at_k && !metric.k) universe.Report(item, path, fmt::format("{} needs k, such as k: 100", metric.name));
-  if (!at_k && metric.k)
-    universe.Report(item, path + ".k", fmt::format("{} takes no k; leave it out", metric.name));
-  if (!metric.per.empty() && metric.name != "precision_at") {
-    universe.Report(item, path + ".per",
-                    fmt::format("{} is of rows; only precision_at takes per", metric.name));
-  }
-  if (metric.every && metric.per.empty()) universe.Report(item, path + ".every", "needs per beside it");
-}
-
 void CheckModel(Universe& universe, const Item& item, const ModelSpec& spec) {
-  for (size_t i = 0; i < spec.metrics.size(); ++i) {
-    CheckMetric(universe, item, spec.metrics[i], fmt::format("spec.metrics[{}]", i));
-  }
-  for (size_t i = 0; i < spec.gates.size(); ++i) {
-    if (spec.gates[i].find_first_not_of(" \t") == std::string::npos) {
-      universe.Report(item, fmt::format("spec.gates[{}]", i),
-                      "is empty; expected a gate such as auc_roc >= 0.8");
-    }
-  }
   if (const auto source = universe.SpecOf<DataSourceSpec>("DataSource", item, spec.examples)) {
     const bool is_time = spec.label == source->event_time;
     if (is_time || spec.label == source->event_id) {

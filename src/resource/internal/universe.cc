@@ -1,5 +1,6 @@
 #include "resource/internal/universe.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "resource/structure.h"
@@ -20,6 +21,15 @@ std::optional<ResourceKey> KeyOf(const Json& document) {
   std::string project = TextAt(document, "metadata.namespace");
   if (project.empty()) project = kDefaultProject;
   return ResourceKey{kind->name, kind->namespaced ? project : "", name};
+}
+
+bool IsWithin(std::string_view inner, std::string_view outer) {
+  return inner == outer || outer.empty() ||
+         (inner.starts_with(outer) && (inner[outer.size()] == '.' || inner[outer.size()] == '['));
+}
+
+std::string LabelOf(const Item& item) {
+  return item.resource.Key().ToString() + (item.document == nullptr ? " (which exists)" : "");
 }
 
 }  // namespace
@@ -67,13 +77,16 @@ std::vector<std::string> Universe::Names(const std::string& kind, const std::str
   return names;
 }
 
+bool Universe::HasProblem(const Item& item, std::string_view field) const {
+  const std::string label = LabelOf(item);
+  return std::any_of(diagnostics_.items().begin(), diagnostics_.items().end(), [&](const Diagnostic& told) {
+    return told.resource == label && (IsWithin(told.field, field) || IsWithin(field, told.field));
+  });
+}
+
 void Universe::Report(const Item& item, const std::string& field, std::string message) {
-  const std::string label = item.resource.Key().ToString();
-  if (item.document == nullptr) {
-    diagnostics_.Add({{}, label + " (which exists)", field, std::move(message)});
-  } else {
-    diagnostics_.Add({item.document->At(field), label, field, std::move(message)});
-  }
+  const SourceMark mark = item.document == nullptr ? SourceMark{} : item.document->At(field);
+  diagnostics_.Add({mark, LabelOf(item), field, std::move(message)});
 }
 
 }  // namespace millrace::resource

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "resource/decode.h"
+#include "resource/definition_check.h"
 #include "resource/diagnostics.h"
 #include "resource/kind.h"
 #include "resource/resource.h"
@@ -39,6 +40,8 @@ class Universe {
   bool complete() const { return complete_; }
 
   void Report(const Item& item, const std::string& field, std::string message);
+  // Whether something was reported of this field, of one in it or of one that it is in.
+  bool HasProblem(const Item& item, std::string_view field) const;
   const Diagnostics& diagnostics() const { return diagnostics_; }
   Diagnostics TakeDiagnostics() { return std::move(diagnostics_); }
 
@@ -83,5 +86,7 @@ void CheckReferences(Universe& universe);
 void CheckRules(Universe& universe);
 // What could see a column before it is known.
 void CheckLeakage(Universe& universe);
+// What `check` says of those that the documents affect, and did not say of what exists before.
+void CheckDefinitions(Universe& universe, std::span<const Resource> existing, const DefinitionCheck& check);
 
 }  // namespace millrace::resource
