@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/json.h"
 #include "feature/batch.h"
 #include "fraud_plan.h"
 
@@ -24,20 +25,21 @@ Status Run(const std::string& folder, const std::string& output) {
   MR_ASSIGN_OR_RETURN(Table rows, bench::ReadFraudRows(folder));
   const double read = Since(start);
   MR_ASSIGN_OR_RETURN(const bench::FraudPlan plan, bench::MakeFraudPlan(rows.schema()));
-  MR_ASSIGN_OR_RETURN(rows, feature::SortByPosition(plan.source, rows));
+  MR_ASSIGN_OR_RETURN(rows, feature::SortByPosition(plan.source, std::move(rows)));
+  feature::BatchScratch scratch;
+  const feature::BatchOptions options{.scratch = &scratch};
   MR_ASSIGN_OR_RETURN(const Table customers,
-                      feature::ComputeFeatures(*plan.customers, rows, feature::Spine::OfEvents()));
+                      feature::ComputeFeatures(*plan.customers, rows, feature::Spine::OfEvents(), options));
   const double first = Since(start);
   MR_ASSIGN_OR_RETURN(const Table terminals,
-                      feature::ComputeFeatures(*plan.terminals, rows, feature::Spine::OfEvents()));
+                      feature::ComputeFeatures(*plan.terminals, rows, feature::Spine::OfEvents(), options));
   const double all = Since(start);
-  fmt::print("{}\n", Json({{"seconds", all},
-                           {"read_seconds", read},
-                           {"customer_seconds", first - read},
-                           {"terminal_seconds", all - first},
-                           {"rows", rows.num_rows()},
-                           {"peak_bytes", bench::PeakMemory()}})
-                         .dump());
+  fmt::print("{}\n", FormatJson(Json({{"seconds", all},
+                                      {"read_seconds", read},
+                                      {"customer_seconds", first - read},
+                                      {"terminal_seconds", all - first},
+                                      {"rows", rows.num_rows()},
+                                      {"peak_bytes", bench::PeakMemory()}})));
   if (output.empty()) return Ok();
   std::vector<Field> fields;
   std::vector<Column> columns;

@@ -19,14 +19,22 @@
 #include <string>
 #include <vector>
 
+#include "base/buffer.h"
 #include "base/status.h"
 #include "feature/plan.h"
 #include "table/table.h"
 
 namespace millrace::feature {
 
+// Memory that calls one after the other may share, several views of one source for
+// example: to have it from the system anew costs each of them a good part of its time.
+struct BatchScratch {
+  Buffer<uint64_t> staged_rows;
+};
+
 struct BatchOptions {
-  int threads = 0;  // 0: one a core
+  int threads = 0;                  // 0: one a core
+  BatchScratch* scratch = nullptr;  // not owned; of one call at a time
   std::function<void(int64_t rows)> progress =
       nullptr;  // rows done since the last call; from any of the threads
 };
@@ -57,8 +65,8 @@ struct Spine {
 };
 
 // Events in order of position, as ComputeFeatures works quickest on them: worth it
-// before several views of one source. They are returned as they are when they are in order.
-Result<Table> SortByPosition(const SourcePlan& source, const Table& events);
+// before several views of one source. Rows are moved in place when the table is given away.
+Result<Table> SortByPosition(const SourcePlan& source, Table events);
 
 // `events`: the source's, each id once, in any order (quickest by position).
 // Events with the same instant and no id are taken in the table's order.

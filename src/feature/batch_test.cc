@@ -139,6 +139,79 @@ TEST(Batch, SumsThatFitNoFixedPointAreStillExact) {
   EXPECT_EQ(got.column(1).Get(2), Value(INT64_MAX));
 }
 
+// More rows than one task takes, so that the work is split.
+constexpr int64_t kManyRows = 60'000;
+
+TEST(Batch, ManyRowsAreTheSameBitsWithAnyNumberOfThreads) {
+  std::mt19937_64 random(3);
+  const Table events = testing::ToTable(testing::RandomEvents(random, kManyRows));
+  for (const WorldView& view : testing::WorldViews()) {
+    const Table one = ComputeFeatures(*view.plan, events, Spine::OfEvents(), {.threads = 1}).value();
+    BatchScratch scratch;
+    for (const int threads : {2, 3}) {
+      const Table more =
+          ComputeFeatures(*view.plan, events, Spine::OfEvents(), {.threads = threads, .scratch = &scratch})
+              .value();
+      for (size_t i = 0; i < one.num_columns(); ++i) {
+        for (size_t row = 0; row < one.num_rows(); ++row) {
+          ASSERT_TRUE(testing::SameValue(one.column(i).Get(row), more.column(i).Get(row)))
+              << view.plan->name << ", " << view.plan->outputs[i].name << ", row " << row;
+        }
+      }
+    }
+  }
+}
+
+// Seven events an instant, so that instants lie across the ends of tasks.
+Table Crowded(std::mt19937_64& random, bool sorted_times) {
+  std::vector<int64_t> ids(kManyRows);
+  std::iota(ids.begin(), ids.end(), 0);
+  std::shuffle(ids.begin(), ids.end(), random);
+  std::vector<int64_t> times(kManyRows);
+  std::vector<int64_t> offsets{0};
+  std::string text;
+  for (int64_t row = 0; row < kManyRows; ++row) {
+    const auto at = static_cast<size_t>(row);
+    times[at] = (sorted_times ? row : kManyRows - row) / 7;
+    text += static_cast<char>('a' + ids[at] % 26);
+    offsets.push_back(row + 1);
+  }
+  return Table::Create(
+             Schema({{"id", DataType::kInt64}, {"at", DataType::kTimestamp}, {"name", DataType::kString}}),
+             {Column::Ints(std::move(ids)), Column::Timestamps(std::move(times)),
+              Column::Strings(std::move(offsets), std::move(text))})
+      .value();
+}
+
+TEST(SortByPosition, OrdersInstantsAndIdsWhetherOrNotTheTableIsGivenAway) {
+  resource::DataSourceSpec spec;
+  spec.event_time = "at";
+  spec.event_id = "id";
+  for (const bool sorted_times : {true, false}) {
+    std::mt19937_64 random(5);
+    Table events = Crowded(random, sorted_times);
+    const SourcePlan source = PlanSource("crowd", spec, events.schema()).value();
+    std::vector<int64_t> order(kManyRows);
+    std::iota(order.begin(), order.end(), 0);
+    const auto position = [&](int64_t row) {
+      const auto at = static_cast<size_t>(row);
+      return std::pair(events.column(1).ints()[at], events.column(0).ints()[at]);
+    };
+    std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return position(a) < position(b); });
+    const Table expected = events.Take(order);
+    const Value first_id = events.column(0).Get(0);
+    const Table copied = SortByPosition(source, events).value();
+    EXPECT_EQ(events.column(0).Get(0), first_id) << "another holds the table";
+    const Table moved = SortByPosition(source, std::move(events)).value();
+    for (size_t i = 0; i < expected.num_columns(); ++i) {
+      for (size_t row = 0; row < expected.num_rows(); ++row) {
+        ASSERT_EQ(copied.column(i).Get(row), expected.column(i).Get(row)) << i << ", row " << row;
+        ASSERT_EQ(moved.column(i).Get(row), expected.column(i).Get(row)) << i << ", row " << row;
+      }
+    }
+  }
+}
+
 TEST(Batch, AMissingColumnAndAMissingTimeAreRefusedByName) {
   const WorldView view = testing::WorldViews()[0];
   std::mt19937_64 random(1);

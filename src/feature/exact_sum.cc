@@ -149,26 +149,40 @@ std::optional<int64_t> ExactSum::IntValue() const {
 
 size_t ExactSum::HeapBytes() const { return wide_ == nullptr ? 0 : sizeof(WideSum); }
 
-std::optional<FixedPointScale> FixedPointScale::Fit(std::span<const double> values,
-                                                    std::span<const uint8_t> valid) {
-  uint32_t lowest = 2047;
-  uint32_t highest = 0;
-  bool subnormal = false;
+void FixedPointScale::Extent::Add(const Extent& other) {
+  lowest = std::min(lowest, other.lowest);
+  highest = std::max(highest, other.highest);
+  subnormal |= other.subnormal;
+}
+
+FixedPointScale::Extent FixedPointScale::ExtentOf(std::span<const double> values,
+                                                  std::span<const uint8_t> valid) {
+  Extent extent;
+  uint64_t subnormal = 0;
   for (size_t i = 0; i < values.size(); ++i) {
     if (!valid.empty() && valid[i] == 0) continue;
     const uint64_t bits = std::bit_cast<uint64_t>(values[i]);
-    const uint32_t field = ExponentField(bits);
-    subnormal |= field == 0 && (bits & kMantissaMask) != 0;
-    highest = field > highest ? field : highest;
+    const int field = static_cast<int>(ExponentField(bits));
+    subnormal |= field == 0 ? bits & kMantissaMask : 0;
+    extent.highest = field > extent.highest ? field : extent.highest;
     // A zero fits any unit.
-    const uint32_t low = field == 0 ? 2047 : field;
-    lowest = low < lowest ? low : lowest;
+    const int low = field == 0 ? 2047 : field;
+    extent.lowest = low < extent.lowest ? low : extent.lowest;
   }
-  if (subnormal || highest == 2047) return std::nullopt;
-  if (highest == 0) return Integers();
-  const uint32_t growth = static_cast<uint32_t>(std::bit_width(values.size()));
-  if (highest - lowest + 53 + growth > 127) return std::nullopt;
-  return FixedPointScale(static_cast<int>(lowest));
+  extent.subnormal = subnormal != 0;
+  return extent;
+}
+
+std::optional<FixedPointScale> FixedPointScale::Fit(const Extent& extent, size_t count) {
+  if (extent.subnormal || extent.highest == 2047) return std::nullopt;
+  if (extent.highest == 0) return Integers();
+  if (extent.highest - extent.lowest + 53 + std::bit_width(count) > 127) return std::nullopt;
+  return FixedPointScale(extent.lowest);
+}
+
+std::optional<FixedPointScale> FixedPointScale::Fit(std::span<const double> values,
+                                                    std::span<const uint8_t> valid) {
+  return Fit(ExtentOf(values, valid), values.size());
 }
 
 }  // namespace millrace::feature

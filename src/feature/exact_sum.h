@@ -214,6 +214,15 @@ class FixedPointScale {
   // million rows). `valid`: a byte a row, 0 for null; empty when nothing is.
   static std::optional<FixedPointScale> Fit(std::span<const double> values,
                                             std::span<const uint8_t> valid = {});
+  // The same by parts, of which each thread may take some: Fit(all extents, number of values).
+  struct Extent {
+    int lowest = 2047;  // exponent fields, of what is not 0
+    int highest = 0;
+    bool subnormal = false;
+    void Add(const Extent& other);
+  };
+  static Extent ExtentOf(std::span<const double> values, std::span<const uint8_t> valid);
+  static std::optional<FixedPointScale> Fit(const Extent& extent, size_t count);
   // For columns of int64: the unit is 1, so an integer is its own fixed-point number.
   static FixedPointScale Integers() { return FixedPointScale(exact_internal::kBias); }
 

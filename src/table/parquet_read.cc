@@ -16,9 +16,9 @@ using internal::ParquetFile;
 // One column of the result: every chunk writes its own range of these vectors.
 struct ColumnBuffer {
   Field field;
-  std::vector<int64_t> ints;
-  std::vector<double> doubles;
-  std::vector<uint8_t> bools;
+  Buffer<int64_t> ints;
+  Buffer<double> doubles;
+  Buffer<uint8_t> bools;
 };
 
 // One column of one row group of one file, and where its rows begin in the result.
@@ -118,14 +118,14 @@ Status Reading::Plan() {
     const auto rows = static_cast<size_t>(num_rows_);
     switch (column->field.type) {
       case DataType::kBool:
-        buffer.bools.resize(rows);
+        buffer.bools = Buffer<uint8_t>::Uninitialized(rows);
         break;
       case DataType::kDouble:
-        buffer.doubles.resize(rows);
+        buffer.doubles = Buffer<double>::Uninitialized(rows);
         break;
       case DataType::kInt64:
       case DataType::kTimestamp:
-        buffer.ints.resize(rows);
+        buffer.ints = Buffer<int64_t>::Uninitialized(rows);
         break;
       case DataType::kString:
         break;

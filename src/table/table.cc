@@ -1,7 +1,10 @@
 #include "table/table.h"
 
+#include <algorithm>
+#include <numeric>
 #include <unordered_set>
 
+#include "base/parallel.h"
 #include "base/text.h"
 
 namespace millrace {
@@ -32,28 +35,44 @@ std::vector<uint8_t> Normalized(std::vector<uint8_t> valid, size_t size) {
 }
 
 template <typename T>
-void ClearNulls(std::vector<T>& values, const std::vector<uint8_t>& valid) {
+void ClearNulls(Buffer<T>& values, const std::vector<uint8_t>& valid) {
   for (size_t i = 0; i < valid.size(); ++i) {
     if (valid[i] == 0) values[i] = T{};
   }
 }
 
 template <typename T>
-std::vector<T> Gather(const std::vector<T>& values, std::span<const int64_t> rows) {
-  std::vector<T> taken;
-  taken.reserve(rows.size());
-  for (const int64_t row : rows) taken.push_back(values[static_cast<size_t>(row)]);
+Buffer<T> Gather(std::span<const T> values, std::span<const int64_t> rows) {
+  auto taken = Buffer<T>::Uninitialized(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) taken[i] = values[static_cast<size_t>(rows[i])];
   return taken;
 }
 
+std::vector<uint8_t> GatherValid(const std::vector<uint8_t>& valid, std::span<const int64_t> rows) {
+  std::vector<uint8_t> taken;
+  taken.reserve(rows.size());
+  for (const int64_t row : rows) taken.push_back(valid[static_cast<size_t>(row)]);
+  return taken;
+}
+
+template <typename Values>
+void MoveRows(Values& values, std::span<const int64_t> to, std::span<const int64_t> from) {
+  if (values.empty()) return;
+  std::vector<std::decay_t<decltype(values[0])>> moved;
+  moved.reserve(from.size());
+  for (const int64_t row : from) moved.push_back(values[static_cast<size_t>(row)]);
+  for (size_t i = 0; i < to.size(); ++i) values[static_cast<size_t>(to[i])] = moved[i];
+}
+
+// Appended to a whole that has room.
 template <typename T>
-void AppendTo(std::vector<T>& target, const std::vector<T>& more) {
-  target.insert(target.end(), more.begin(), more.end());
+T* CopyTo(T* target, std::span<const T> more) {
+  return std::copy(more.begin(), more.end(), target);
 }
 
 }  // namespace
 
-Column Column::Bools(std::vector<uint8_t> values, std::vector<uint8_t> valid) {
+Column Column::Bools(Buffer<uint8_t> values, std::vector<uint8_t> valid) {
   const size_t size = values.size();
   auto data = std::make_shared<Data>();
   data->valid = Normalized(std::move(valid), size);
@@ -62,7 +81,7 @@ Column Column::Bools(std::vector<uint8_t> values, std::vector<uint8_t> valid) {
   return Column(DataType::kBool, size, std::move(data));
 }
 
-Column Column::Ints(std::vector<int64_t> values, std::vector<uint8_t> valid) {
+Column Column::Ints(Buffer<int64_t> values, std::vector<uint8_t> valid) {
   const size_t size = values.size();
   auto data = std::make_shared<Data>();
   data->valid = Normalized(std::move(valid), size);
@@ -71,13 +90,13 @@ Column Column::Ints(std::vector<int64_t> values, std::vector<uint8_t> valid) {
   return Column(DataType::kInt64, size, std::move(data));
 }
 
-Column Column::Timestamps(std::vector<int64_t> micros, std::vector<uint8_t> valid) {
+Column Column::Timestamps(Buffer<int64_t> micros, std::vector<uint8_t> valid) {
   Column column = Ints(std::move(micros), std::move(valid));
   column.type_ = DataType::kTimestamp;
   return column;
 }
 
-Column Column::Doubles(std::vector<double> values, std::vector<uint8_t> valid) {
+Column Column::Doubles(Buffer<double> values, std::vector<uint8_t> valid) {
   const size_t size = values.size();
   auto data = std::make_shared<Data>();
   data->valid = Normalized(std::move(valid), size);
@@ -139,16 +158,16 @@ Value Column::Get(size_t row) const {
 
 Column Column::Take(std::span<const int64_t> rows) const {
   std::vector<uint8_t> valid;
-  if (has_nulls()) valid = Gather(data_->valid, rows);
+  if (has_nulls()) valid = GatherValid(data_->valid, rows);
   switch (type_) {
     case DataType::kBool:
-      return Bools(Gather(data_->bytes8, rows), std::move(valid));
+      return Bools(Gather(bools(), rows), std::move(valid));
     case DataType::kInt64:
-      return Ints(Gather(data_->ints, rows), std::move(valid));
+      return Ints(Gather(ints(), rows), std::move(valid));
     case DataType::kTimestamp:
-      return Timestamps(Gather(data_->ints, rows), std::move(valid));
+      return Timestamps(Gather(ints(), rows), std::move(valid));
     case DataType::kDouble:
-      return Doubles(Gather(data_->doubles, rows), std::move(valid));
+      return Doubles(Gather(doubles(), rows), std::move(valid));
     case DataType::kString:
       break;
   }
@@ -162,10 +181,37 @@ Column Column::Take(std::span<const int64_t> rows) const {
   return Strings(std::move(offsets), std::move(text), std::move(valid));
 }
 
+Column Column::Move(std::span<const int64_t> to, std::span<const int64_t> from) && {
+  if (to.empty()) return std::move(*this);
+  if (type_ == DataType::kString || data_.use_count() > 1) {
+    std::vector<int64_t> order(size_);
+    std::iota(order.begin(), order.end(), 0);
+    for (size_t i = 0; i < to.size(); ++i) order[static_cast<size_t>(to[i])] = from[i];
+    return Take(order);
+  }
+  // Made by this class, never as a const object; and nobody else can see it.
+  Data& data = const_cast<Data&>(*data_);
+  MoveRows(data.valid, to, from);
+  MoveRows(data.bytes8, to, from);
+  MoveRows(data.ints, to, from);
+  MoveRows(data.doubles, to, from);
+  return std::move(*this);
+}
+
+Column Column::ConcatenateStrings(std::span<const Column> columns, std::vector<uint8_t> valid) {
+  std::vector<int64_t> offsets{0};
+  std::string text;
+  for (const Column& column : columns) {
+    const int64_t base = offsets.back();
+    for (const int64_t offset : column.string_offsets().subspan(1)) offsets.push_back(base + offset);
+    text += column.text();
+  }
+  return Strings(std::move(offsets), std::move(text), std::move(valid));
+}
+
 Column Column::Concatenate(std::span<const Column> columns) {
   MR_CHECK(!columns.empty(), "nothing to concatenate");
   const DataType type = columns.front().type();
-  auto data = std::make_shared<Data>();
   size_t size = 0;
   bool nulls = false;
   for (const Column& column : columns) {
@@ -173,21 +219,30 @@ Column Column::Concatenate(std::span<const Column> columns) {
     size += column.size();
     nulls = nulls || column.has_nulls();
   }
-  if (nulls) data->valid.reserve(size);
-  if (type == DataType::kString) data->ints.push_back(0);
+  std::vector<uint8_t> valid;
   for (const Column& column : columns) {
-    const Data& part = *column.data_;
-    if (nulls && part.valid.empty()) data->valid.insert(data->valid.end(), column.size(), 1);
-    if (nulls) AppendTo(data->valid, part.valid);
-    AppendTo(data->bytes8, part.bytes8);
-    AppendTo(data->doubles, part.doubles);
-    if (type == DataType::kString) {
-      const int64_t base = data->ints.back();
-      for (size_t i = 1; i < part.ints.size(); ++i) data->ints.push_back(base + part.ints[i]);
+    if (!nulls) break;
+    if (column.has_nulls()) {
+      valid.insert(valid.end(), column.valid().begin(), column.valid().end());
     } else {
-      AppendTo(data->ints, part.ints);
+      valid.insert(valid.end(), column.size(), 1);
     }
-    data->text += part.text;
+  }
+  if (type == DataType::kString) return ConcatenateStrings(columns, std::move(valid));
+  auto data = std::make_shared<Data>();
+  data->valid = std::move(valid);
+  if (type == DataType::kBool) {
+    data->bytes8 = Buffer<uint8_t>::Uninitialized(size);
+    uint8_t* end = data->bytes8.data();
+    for (const Column& column : columns) end = CopyTo(end, column.bools());
+  } else if (type == DataType::kDouble) {
+    data->doubles = Buffer<double>::Uninitialized(size);
+    double* end = data->doubles.data();
+    for (const Column& column : columns) end = CopyTo(end, column.doubles());
+  } else {
+    data->ints = Buffer<int64_t>::Uninitialized(size);
+    int64_t* end = data->ints.data();
+    for (const Column& column : columns) end = CopyTo(end, column.ints());
   }
   return Column(type, size, std::move(data));
 }
@@ -300,6 +355,14 @@ Table Table::Take(std::span<const int64_t> rows) const {
   taken.schema_ = schema_;
   for (const Column& column : columns_) taken.columns_.push_back(column.Take(rows));
   return taken;
+}
+
+Table Table::Move(std::span<const int64_t> to, std::span<const int64_t> from) && {
+  (void)ParallelFor(0, columns_.size(), [&](size_t i) {
+    columns_[i] = std::move(columns_[i]).Move(to, from);
+    return Ok();
+  }).ok();
+  return std::move(*this);
 }
 
 Result<Table> Table::Select(std::span<const std::string> names) const {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/buffer.h"
 #include "base/status.h"
 #include "base/value.h"
 
@@ -45,10 +46,10 @@ class Schema {
 class Column {
  public:
   // An empty `valid` says that nothing is null; otherwise a byte a row, 0 for null.
-  static Column Bools(std::vector<uint8_t> values, std::vector<uint8_t> valid = {});
-  static Column Ints(std::vector<int64_t> values, std::vector<uint8_t> valid = {});
-  static Column Timestamps(std::vector<int64_t> micros, std::vector<uint8_t> valid = {});
-  static Column Doubles(std::vector<double> values, std::vector<uint8_t> valid = {});
+  static Column Bools(Buffer<uint8_t> values, std::vector<uint8_t> valid = {});
+  static Column Ints(Buffer<int64_t> values, std::vector<uint8_t> valid = {});
+  static Column Timestamps(Buffer<int64_t> micros, std::vector<uint8_t> valid = {});
+  static Column Doubles(Buffer<double> values, std::vector<uint8_t> valid = {});
   // offsets has one more entry than rows; row i is bytes[offsets[i], offsets[i+1]).
   static Column Strings(std::vector<int64_t> offsets, std::string bytes, std::vector<uint8_t> valid = {});
   static Column Nulls(DataType type, size_t size);
@@ -61,29 +62,37 @@ class Column {
   std::span<const uint8_t> valid() const { return data_->valid; }
 
   // Precondition of each: the column has that type (ints: int64 or timestamp).
-  std::span<const uint8_t> bools() const { return data_->bytes8; }
-  std::span<const int64_t> ints() const { return data_->ints; }
-  std::span<const double> doubles() const { return data_->doubles; }
+  std::span<const uint8_t> bools() const { return Of(data_->bytes8); }
+  std::span<const int64_t> ints() const { return Of(data_->ints); }
+  std::span<const double> doubles() const { return Of(data_->doubles); }
   std::string_view String(size_t row) const;
 
   // Any type, slowly.
   Value Get(size_t row) const;
   // Rows in the given order; an index may occur several times.
   Column Take(std::span<const int64_t> rows) const;
+  // Row to[i] becomes what row from[i] is; the others stay. In place when nobody else
+  // shares the rows, so that few moves cost little. Precondition: `to` has no row twice.
+  Column Move(std::span<const int64_t> to, std::span<const int64_t> from) &&;
   // One column of all rows, in order. Precondition: at least one, all of one type.
   static Column Concatenate(std::span<const Column> columns);
   // Of a string column: row i is text()[offsets[i], offsets[i+1]), offsets = string_offsets().
-  std::span<const int64_t> string_offsets() const { return data_->ints; }
+  std::span<const int64_t> string_offsets() const { return Of(data_->ints); }
   std::string_view text() const { return data_->text; }
 
  private:
   struct Data {
     std::vector<uint8_t> valid;
-    std::vector<uint8_t> bytes8;
-    std::vector<int64_t> ints;  // values, or the offsets of strings
-    std::vector<double> doubles;
+    Buffer<uint8_t> bytes8;
+    Buffer<int64_t> ints;  // values, or the offsets of strings
+    Buffer<double> doubles;
     std::string text;
   };
+  static Column ConcatenateStrings(std::span<const Column> columns, std::vector<uint8_t> valid);
+  template <typename T>
+  static std::span<const T> Of(const Buffer<T>& buffer) {
+    return {buffer.data(), buffer.size()};
+  }
   Column(DataType type, size_t size, std::shared_ptr<const Data> data)
       : type_(type), size_(size), data_(std::move(data)) {}
 
@@ -127,6 +136,8 @@ class Table {
   Result<Column> Find(std::string_view name) const;
 
   Table Take(std::span<const int64_t> rows) const;
+  // As Column's Move, a column a thread. To be in place the table must be the only one of its rows.
+  Table Move(std::span<const int64_t> to, std::span<const int64_t> from) &&;
   // The named columns in that order.
   Result<Table> Select(std::span<const std::string> names) const;
   // All rows of `tables`, in order; their schemas must be equal.

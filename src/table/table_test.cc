@@ -48,6 +48,22 @@ TEST(Column, TakeRepeatsAndReordersRowsOfEveryType) {
   }
 }
 
+TEST(Column, MoveLeavesTheOtherRowsAndWhoElseHoldsThem) {
+  const std::vector<int64_t> to = {0, 2};
+  const std::vector<int64_t> from = {2, 1};
+  const Table kept = Mixed();
+  const Table expected = kept.Take(std::vector<int64_t>{2, 1, 1});
+  const Table copied = Table(kept).Move(to, from);
+  const Table in_place = Mixed().Move(to, from);
+  for (size_t c = 0; c < kept.num_columns(); ++c) {
+    for (size_t row = 0; row < 3; ++row) {
+      EXPECT_EQ(kept.column(c).Get(row), Mixed().column(c).Get(row));
+      EXPECT_EQ(copied.column(c).Get(row), expected.column(c).Get(row));
+      EXPECT_EQ(in_place.column(c).Get(row), expected.column(c).Get(row));
+    }
+  }
+}
+
 TEST(ColumnBuilder, RefusesAnotherTypeAndSaysWhich) {
   ColumnBuilder builder(DataType::kInt64);
   EXPECT_TRUE(builder.Append(int64_t{1}).ok());

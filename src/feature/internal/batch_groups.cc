@@ -1,10 +1,12 @@
 #include "feature/internal/batch_groups.h"
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
 #include <numeric>
+#include <utility>
 
 #include "base/parallel.h"
-#include "feature/internal/huge_pages.h"
 #include "feature/internal/key_codes.h"
 
 namespace millrace::feature {
@@ -57,36 +59,79 @@ Result<PositionColumns> Positions(const Table& table, const std::string& time, c
   return made;
 }
 
-bool IsSorted(const PositionColumns& positions) {
+bool IsSorted(const PositionColumns& positions, int threads) {
   const std::span<const int64_t> times = positions.time.ints();
-  for (size_t row = 1; row < times.size(); ++row) {
-    if (times[row - 1] < times[row]) continue;
-    if (times[row - 1] > times[row] || positions.CompareIds(row - 1, positions, row) > 0) return false;
-  }
-  return true;
+  std::atomic<bool> sorted{true};
+  ForRanges(threads, times.size(), [&](size_t begin, size_t end) {
+    for (size_t row = std::max<size_t>(begin, 1); row < end; ++row) {
+      if (times[row - 1] < times[row]) continue;
+      if (times[row - 1] == times[row] && positions.CompareIds(row - 1, positions, row) <= 0) continue;
+      return sorted.store(false, std::memory_order_relaxed);
+    }
+  });
+  return sorted.load();
 }
 
 std::vector<int64_t> SortedOrder(const PositionColumns& positions) {
   std::vector<int64_t> order(positions.time.size());
   std::iota(order.begin(), order.end(), 0);
-  const std::span<const int64_t> times = positions.time.ints();
-  if (!std::is_sorted(times.begin(), times.end())) {
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-      return positions.Compare(static_cast<size_t>(a), positions, static_cast<size_t>(b)) < 0;
-    });
-    return order;
-  }
-  // Mostly only events of one instant are out of order.
-  for (size_t begin = 0, end = 1; begin < order.size(); begin = end++) {
-    while (end < order.size() && times[end] == times[begin]) ++end;
-    if (end - begin == 1) continue;
-    std::stable_sort(order.begin() + static_cast<int64_t>(begin), order.begin() + static_cast<int64_t>(end),
-                     [&](int64_t a, int64_t b) {
-                       return positions.CompareIds(static_cast<size_t>(a), positions,
-                                                   static_cast<size_t>(b)) < 0;
-                     });
-  }
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return positions.Compare(static_cast<size_t>(a), positions, static_cast<size_t>(b)) < 0;
+  });
   return order;
+}
+
+// Row to[i] of the sorted rows is row from[i] of the others; rows that stay are left out.
+struct RowMoves {
+  std::vector<int64_t> to;
+  std::vector<int64_t> from;
+};
+
+// The moves within [begin, end), rows in order of time of which those at one instant
+// may be out of order.
+void FindMoves(const PositionColumns& positions, size_t begin, size_t end, RowMoves& moves) {
+  const std::span<const int64_t> times = positions.time.ints();
+  const auto before = [&](int64_t a, int64_t b) {
+    return positions.CompareIds(static_cast<size_t>(a), positions, static_cast<size_t>(b)) < 0;
+  };
+  std::vector<int64_t> order;
+  for (size_t first = begin, last = begin; first < end; first = last) {
+    while (++last < end && times[last] == times[first]) continue;
+    if (last - first == 1) continue;
+    order.resize(last - first);
+    std::iota(order.begin(), order.end(), static_cast<int64_t>(first));
+    if (std::is_sorted(order.begin(), order.end(), before)) continue;
+    std::stable_sort(order.begin(), order.end(), before);
+    for (size_t i = 0; i < order.size(); ++i) {
+      const auto to = static_cast<int64_t>(first + i);
+      if (order[i] == to) continue;
+      moves.to.push_back(to);
+      moves.from.push_back(order[i]);
+    }
+  }
+}
+
+RowMoves FindMoves(const PositionColumns& positions) {
+  const std::span<const int64_t> times = positions.time.ints();
+  RowMoves all;
+  if (!std::is_sorted(times.begin(), times.end())) {
+    all.from = SortedOrder(positions);
+    all.to.resize(all.from.size());
+    std::iota(all.to.begin(), all.to.end(), 0);
+    return all;
+  }
+  std::mutex mutex;  // of `all`
+  ForRanges(0, times.size(), [&](size_t begin, size_t end) {
+    // An instant belongs to the range that it begins in.
+    while (begin > 0 && begin < times.size() && times[begin] == times[begin - 1]) ++begin;
+    while (end > 0 && end < times.size() && times[end] == times[end - 1]) ++end;
+    RowMoves moves;
+    FindMoves(positions, begin, end, moves);
+    const std::lock_guard lock(mutex);
+    all.to.insert(all.to.end(), moves.to.begin(), moves.to.end());
+    all.from.insert(all.from.end(), moves.from.begin(), moves.from.end());
+  });
+  return all;
 }
 
 Result<std::vector<Column>> KeyColumns(const ViewPlan& plan, const Table& table,
@@ -116,31 +161,58 @@ Result<Table> TakeRows(const Table& table, const std::vector<int64_t>& order, in
   return Table::Create(table.schema(), std::move(columns));
 }
 
-// Counting sort: stable, so rows of a key keep their order.
+// Counting sort: stable, so rows of a key keep their order. Each thread counts and then
+// places a range of the rows, behind those of the ranges before.
 RowGroups GroupByKey(std::span<const uint32_t> codes, size_t keys, int threads) {
   RowGroups groups;
-  groups.offsets.assign(keys + 1, 0);
-  for (const uint32_t code : codes) {
-    if (code != kNoCode) ++groups.offsets[code + 1];
+  const bool few_keys = keys < codes.size() / 16;  // else the counts would be more than the rows
+  const std::vector<RowRange> ranges = SplitRows(few_keys ? threads : 1, codes.size());
+  std::vector<std::vector<uint32_t>> next(ranges.size());  // by range and key
+  (void)ParallelFor(threads, ranges.size(), [&](size_t range) {
+    next[range].assign(keys, 0);
+    for (size_t row = ranges[range].begin; row < ranges[range].end; ++row) {
+      if (codes[row] != kNoCode) ++next[range][codes[row]];
+    }
+    return Ok();
+  }).ok();
+  groups.offsets.reserve(keys + 1);
+  uint32_t offset = 0;
+  for (size_t key = 0; key < keys; ++key) {
+    groups.offsets.push_back(offset);
+    for (std::vector<uint32_t>& of_range : next) offset += std::exchange(of_range[key], offset);
   }
-  for (size_t key = 0; key < keys; ++key) groups.offsets[key + 1] += groups.offsets[key];
-  groups.rows = LargeArray<uint32_t>(groups.offsets[keys]);
-  std::vector<uint32_t> next(groups.offsets.begin(), groups.offsets.end() - 1);
-  const size_t parts = codes.size() > 100'000 && threads > 1 ? static_cast<size_t>(threads) : 1;
-  (void)ParallelFor(threads, parts, [&](size_t part) {
-    const size_t begin = keys * part / parts;
-    const size_t end = keys * (part + 1) / parts;
-    for (size_t row = 0; row < codes.size(); ++row) {
-      const uint32_t code = codes[row];
-      if (code >= begin && code < end) groups.rows[next[code]++] = static_cast<uint32_t>(row);
+  groups.offsets.push_back(offset);
+  groups.place = Buffer<uint32_t>::Uninitialized(codes.size());
+  (void)ParallelFor(threads, ranges.size(), [&](size_t range) {
+    for (size_t row = ranges[range].begin; row < ranges[range].end; ++row) {
+      groups.place[row] = codes[row] == kNoCode ? kNoCode : next[range][codes[row]]++;
     }
     return Ok();
   }).ok();
   return groups;
 }
 
+// What the walk over the keys reads, in the order of the groups.
+void GroupPositions(Batch& batch, std::span<const int64_t> times, int threads) {
+  const RowGroups& events = batch.event_rows;
+  batch.event_times = Grouped<int64_t>(events, threads, [&](size_t row) { return times[row]; });
+  if (batch.same_rows) return;
+  const auto number = [](size_t row) { return static_cast<uint32_t>(row); };
+  batch.event_numbers = Grouped<uint32_t>(events, threads, number);
+  const SpineRows& spine = batch.spine;
+  const std::span<const int64_t> spine_times = spine.times.empty() ? times : std::span(spine.times);
+  batch.spine_times =
+      Grouped<int64_t>(batch.spine_rows, threads, [&](size_t row) { return spine_times[row]; });
+  batch.ranks = Grouped<uint32_t>(batch.spine_rows, threads, [&](size_t row) {
+    return spine.ranks.empty() ? number(row) + 1 : spine.ranks[row];
+  });
+  batch.own = Grouped<uint32_t>(batch.spine_rows, threads, [&](size_t row) {
+    return spine.own.empty() ? (spine.ranks.empty() ? number(row) : kNoCode) : spine.own[row];
+  });
+}
+
 // Clears the codes of events that the view's condition leaves out.
-Status ApplyWhere(const ViewPlan& plan, const Table& events, std::vector<uint32_t>& codes) {
+Status ApplyWhere(const ViewPlan& plan, const Table& events, Buffer<uint32_t>& codes) {
   if (!plan.where) return Ok();
   MR_ASSIGN_OR_RETURN(const Column passes, plan.where->Evaluate(events));
   for (size_t row = 0; row < codes.size(); ++row) {
@@ -204,21 +276,24 @@ SpineRows SpineOfRows(const PositionColumns& rows, const PositionColumns& events
   return spine;
 }
 
-std::vector<uint32_t> TakeCodes(const std::vector<uint32_t>& codes, const std::vector<uint32_t>& rows) {
-  std::vector<uint32_t> taken(rows.size());
+Buffer<uint32_t> TakeCodes(const Buffer<uint32_t>& codes, const std::vector<uint32_t>& rows) {
+  auto taken = Buffer<uint32_t>::Uninitialized(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) taken[i] = codes[rows[i]];
   return taken;
 }
 
 }  // namespace
 
-Result<Table> SortByPosition(const SourcePlan& source, const Table& events) {
+Result<Table> SortByPosition(const SourcePlan& source, Table events) {
   const DataType id_type = source.event_id ? source.schema[*source.event_id].type : DataType::kInt64;
-  MR_ASSIGN_OR_RETURN(
-      const PositionColumns positions,
-      Positions(events, source.event_time_name(), source.event_id_name(), id_type, source.name));
-  if (IsSorted(positions)) return events;
-  return TakeRows(events, SortedOrder(positions), 0);
+  RowMoves moves;
+  {
+    MR_ASSIGN_OR_RETURN(
+        const PositionColumns positions,
+        Positions(events, source.event_time_name(), source.event_id_name(), id_type, source.name));
+    moves = FindMoves(positions);
+  }  // the columns are the table's alone again
+  return std::move(events).Move(moves.to, moves.from);
 }
 
 Result<Batch> MakeBatch(const ViewPlan& plan, const Table& events, const Spine& spine, int threads) {
@@ -232,7 +307,7 @@ Result<Batch> MakeBatch(const ViewPlan& plan, const Table& events, const Spine& 
   Batch batch;
   batch.events = events;
   std::vector<int64_t> order;
-  if (!IsSorted(positions)) {
+  if (!IsSorted(positions, threads)) {
     order = SortedOrder(positions);
     MR_ASSIGN_OR_RETURN(batch.events, TakeRows(events, order, threads));
     MR_ASSIGN_OR_RETURN(positions, Positions(batch.events, source.event_time_name(), source.event_id_name(),
@@ -243,31 +318,31 @@ Result<Batch> MakeBatch(const ViewPlan& plan, const Table& events, const Spine& 
   KeyCodes key_codes(types);
   MR_ASSIGN_OR_RETURN(const std::vector<Column> keys,
                       KeyColumns(plan, batch.events, plan.spec.entities, source.name));
-  std::vector<uint32_t> codes = key_codes.Encode(keys);
-  std::vector<uint32_t> spine_codes;
+  Buffer<uint32_t> codes = key_codes.Encode(keys, threads);
+  Buffer<uint32_t> spine_codes;
   if (spine.rows) {
     MR_ASSIGN_OR_RETURN(const PositionColumns rows,
                         Positions(*spine.rows, spine.time, spine.id, id_type, "spine"));
     MR_ASSIGN_OR_RETURN(const std::vector<Column> row_keys,
                         KeyColumns(plan, *spine.rows, spine.keys, "spine"));
     batch.spine = SpineOfRows(rows, positions);
-    spine_codes = TakeCodes(key_codes.Encode(row_keys), batch.spine.result_rows);
+    spine_codes = TakeCodes(key_codes.Encode(row_keys, threads), batch.spine.result_rows);
   } else if (spine.event_rows) {
     MR_ASSIGN_OR_RETURN(batch.spine, SpineOfEventRows(spine, positions, order));
     spine_codes = TakeCodes(codes, batch.spine.own);
   } else {
     batch.spine = SpineOfEvents(positions, order);
     batch.same_rows = !plan.where;
-    if (plan.where) spine_codes = codes;
+    if (plan.where) {
+      spine_codes = Buffer<uint32_t>::Uninitialized(codes.size());
+      std::copy(codes.begin(), codes.end(), spine_codes.begin());
+    }
   }
   MR_RETURN_IF_ERROR(ApplyWhere(plan, batch.events, codes));
   batch.keys = key_codes.size();
   batch.event_rows = GroupByKey(codes, batch.keys, threads);
-  const std::vector<uint32_t>& of_spine = batch.same_rows ? codes : spine_codes;
   if (!batch.same_rows) batch.spine_rows = GroupByKey(spine_codes, batch.keys, threads);
-  for (size_t row = 0; row < of_spine.size(); ++row) {
-    if (of_spine[row] == kNoCode) batch.unmatched.push_back(static_cast<uint32_t>(row));
-  }
+  GroupPositions(batch, positions.time.ints(), threads);
   return batch;
 }
 

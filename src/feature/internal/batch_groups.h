@@ -3,27 +3,44 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "base/buffer.h"
 #include "base/status.h"
 #include "feature/batch.h"
+#include "feature/internal/key_codes.h"
+#include "feature/internal/row_ranges.h"
 #include "feature/plan.h"
 #include "table/table.h"
 
 namespace millrace::feature {
 
-// Rows of one side, grouped by key: those of key k are rows[offsets[k], offsets[k+1]).
+// Rows of one side, grouped by key, in order of position within a key. The grouped
+// rows of key k are [offsets[k], offsets[k+1]); what is computed over a key's rows is
+// first copied into that order (Grouped), so that the inner loops read memory in order.
 struct RowGroups {
-  std::vector<uint32_t> rows;
   std::vector<uint32_t> offsets;
-  std::span<const uint32_t> Of(size_t key) const {
-    return std::span<const uint32_t>(rows).subspan(offsets[key], offsets[key + 1] - offsets[key]);
-  }
+  Buffer<uint32_t> place;  // of each row among the grouped; kNoCode: it has no key
+  size_t keys() const { return offsets.size() - 1; }
+  size_t size() const { return offsets.back(); }
 };
+
+// The rows' values at their places. of(row) is called for each row that has one, in
+// order, from up to `threads` threads.
+template <typename T, typename Of>
+Buffer<T> Grouped(const RowGroups& groups, int threads, Of of) {
+  auto grouped = Buffer<T>::Uninitialized(groups.size());
+  ForRanges(threads, groups.place.size(), [&](size_t begin, size_t end) {
+    for (size_t row = begin; row < end; ++row) {
+      const uint32_t place = groups.place[row];
+      if (place != kNoCode) grouped[place] = of(row);
+    }
+  });
+  return grouped;
+}
 
 // Where spine rows stand among the events.
 struct SpineRows {
@@ -40,10 +57,16 @@ struct Batch {
   Table events;          // sorted by position
   SpineRows spine;       // sorted by position
   RowGroups event_rows;  // those that the view sees
-  RowGroups spine_rows;  // the same object's rows are in `event_rows` when same_rows
+  RowGroups spine_rows;  // empty when same_rows: those of the events
   bool same_rows = false;
-  std::vector<uint32_t> unmatched;  // spine rows whose key is null or has no events
   size_t keys = 0;
+  // The grouped events' times and, unless same_rows, rows.
+  Buffer<int64_t> event_times;
+  Buffer<uint32_t> event_numbers;
+  // Of the grouped spine, unless same_rows: as in SpineRows, never empty.
+  Buffer<int64_t> spine_times;
+  Buffer<uint32_t> ranks;
+  Buffer<uint32_t> own;
   const RowGroups& spine_groups() const { return same_rows ? event_rows : spine_rows; }
 };
 

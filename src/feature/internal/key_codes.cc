@@ -1,11 +1,12 @@
 #include "feature/internal/key_codes.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <string>
 
-#include "feature/internal/huge_pages.h"
+#include "feature/internal/row_ranges.h"
 
 namespace millrace::feature {
 namespace {
@@ -48,63 +49,71 @@ void IntCodes::Grow() {
   }
 }
 
-// Identifiers are mostly numbered close together; then a table replaces the hash.
-bool ValueCodes::EncodeNarrow(const Column& column, std::vector<uint32_t>& codes) {
+// Identifiers are mostly numbered close together; then a difference replaces the hash.
+bool ValueCodes::EncodeNarrow(const Column& column, Buffer<uint32_t>& codes, int threads) {
   const std::span<const int64_t> values = column.ints();
   if (next_ == 0 && !values.empty()) {
-    const auto [low, high] = std::minmax_element(values.begin(), values.end());
-    const uint64_t range = static_cast<uint64_t>(*high) - static_cast<uint64_t>(*low);
+    const auto [low, high] = RangeOf(values, threads);
+    const uint64_t range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
     if (range >= 4 * values.size() + 1024) return false;
-    lowest_ = *low;
-    narrow_.assign(range + 1, kNoCode);
+    lowest_ = low;
+    narrow_ = range + 1;
   }
-  if (narrow_.empty()) return false;
-  for (size_t row = 0; row < values.size(); ++row) {
-    if (column.IsNull(row)) continue;
-    const uint64_t offset = static_cast<uint64_t>(values[row]) - static_cast<uint64_t>(lowest_);
-    if (offset >= narrow_.size()) {  // only in a spine: a value that no event has
-      const uint32_t before = static_cast<uint32_t>(ints_.size());
-      codes[row] = static_cast<uint32_t>(narrow_.size()) + ints_.Code(static_cast<uint64_t>(values[row]));
-      if (ints_.size() > before) next_ = std::max(next_, codes[row] + 1);
-      continue;
+  if (narrow_ == 0) return false;
+  std::atomic<bool> others{false};  // only in a spine: values that no event has
+  ForRanges(threads, values.size(), [&](size_t begin, size_t end) {
+    bool outside = false;
+    for (size_t row = begin; row < end; ++row) {
+      const uint64_t offset = static_cast<uint64_t>(values[row]) - static_cast<uint64_t>(lowest_);
+      outside |= offset >= narrow_;
+      codes[row] = static_cast<uint32_t>(offset);
     }
-    codes[row] = static_cast<uint32_t>(offset);
+    for (size_t row = begin; row < end && column.has_nulls(); ++row) {
+      if (column.IsNull(row)) codes[row] = kNoCode;
+    }
+    if (outside) others.store(true, std::memory_order_relaxed);
+  });
+  next_ = std::max(next_, static_cast<uint32_t>(narrow_));
+  for (size_t row = 0; others.load() && row < values.size(); ++row) {
+    const uint64_t offset = static_cast<uint64_t>(values[row]) - static_cast<uint64_t>(lowest_);
+    if (offset < narrow_ || column.IsNull(row)) continue;
+    codes[row] = static_cast<uint32_t>(narrow_) + ints_.Code(static_cast<uint64_t>(values[row]));
+    next_ = std::max(next_, codes[row] + 1);
   }
-  next_ = std::max(next_, static_cast<uint32_t>(narrow_.size()));
   return true;
 }
 
-void ValueCodes::EncodeInts(const Column& column, std::vector<uint32_t>& codes) {
-  if (EncodeNarrow(column, codes)) return;
+void ValueCodes::EncodeInts(const Column& column, Buffer<uint32_t>& codes, int threads) {
+  if (EncodeNarrow(column, codes, threads)) return;
   const std::span<const int64_t> values = column.ints();
   for (size_t row = 0; row < values.size(); ++row) {
-    if (!column.IsNull(row)) codes[row] = ints_.Code(static_cast<uint64_t>(values[row]));
+    codes[row] = column.IsNull(row) ? kNoCode : ints_.Code(static_cast<uint64_t>(values[row]));
   }
   next_ = static_cast<uint32_t>(ints_.size());
 }
 
-std::vector<uint32_t> ValueCodes::Encode(const Column& column) {
-  std::vector<uint32_t> codes = LargeArray<uint32_t>(column.size());
-  std::fill(codes.begin(), codes.end(), kNoCode);
+Buffer<uint32_t> ValueCodes::Encode(const Column& column, int threads) {
+  auto codes = Buffer<uint32_t>::Uninitialized(column.size());
   switch (type_) {
     case DataType::kInt64:
     case DataType::kTimestamp:
-      EncodeInts(column, codes);
+      EncodeInts(column, codes, threads);
       break;
     case DataType::kBool:
       for (size_t row = 0; row < codes.size(); ++row) {
-        if (!column.IsNull(row)) codes[row] = column.bools()[row] != 0 ? 1 : 0;
+        codes[row] = column.IsNull(row) ? kNoCode : column.bools()[row] != 0 ? 1 : 0;
       }
       next_ = 2;
       break;
     case DataType::kDouble:
       for (size_t row = 0; row < codes.size(); ++row) {
-        if (!column.IsNull(row)) codes[row] = ints_.Code(CanonicalBits(column.doubles()[row]));
+        codes[row] = column.IsNull(row) ? kNoCode : ints_.Code(CanonicalBits(column.doubles()[row]));
       }
       next_ = static_cast<uint32_t>(ints_.size());
       break;
     case DataType::kString:
       for (size_t row = 0; row < codes.size(); ++row) {
+        codes[row] = kNoCode;
         if (column.IsNull(row)) continue;
         codes[row] = texts_.try_emplace(std::string(column.String(row)), next_).first->second;
         next_ = static_cast<uint32_t>(texts_.size());
@@ -119,10 +128,10 @@ KeyCodes::KeyCodes(std::span<const DataType> types) {
   if (!types.empty()) pairs_.resize(types.size() - 1);
 }
 
-std::vector<uint32_t> KeyCodes::Encode(std::span<const Column> parts) {
-  std::vector<uint32_t> codes = parts_[0].Encode(parts[0]);
+Buffer<uint32_t> KeyCodes::Encode(std::span<const Column> parts, int threads) {
+  Buffer<uint32_t> codes = parts_[0].Encode(parts[0], threads);
   for (size_t part = 1; part < parts.size(); ++part) {
-    const std::vector<uint32_t> next = parts_[part].Encode(parts[part]);
+    const Buffer<uint32_t> next = parts_[part].Encode(parts[part], threads);
     for (size_t row = 0; row < codes.size(); ++row) {
       if (codes[row] == kNoCode || next[row] == kNoCode) {
         codes[row] = kNoCode;

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/buffer.h"
 #include "table/table.h"
 
 namespace millrace::feature {
@@ -42,19 +43,20 @@ class ValueCodes {
  public:
   explicit ValueCodes(DataType type) : type_(type) {}
   // One a row; kNoCode for null. Precondition: the column has the type.
-  std::vector<uint32_t> Encode(const Column& column);
+  Buffer<uint32_t> Encode(const Column& column, int threads);
   size_t size() const { return next_; }
 
  private:
-  void EncodeInts(const Column& column, std::vector<uint32_t>& codes);
-  bool EncodeNarrow(const Column& column, std::vector<uint32_t>& codes);
+  void EncodeInts(const Column& column, Buffer<uint32_t>& codes, int threads);
+  bool EncodeNarrow(const Column& column, Buffer<uint32_t>& codes, int threads);
 
   DataType type_;
   uint32_t next_ = 0;
   IntCodes ints_;
-  std::vector<uint32_t>
-      narrow_;  // codes of lowest_, lowest_ + 1, …: when the first column's values lie close together
+  // When the first column's values lie close together, lowest_ to lowest_ + narrow_ - 1,
+  // their codes are 0 to narrow_ - 1.
   int64_t lowest_ = 0;
+  uint64_t narrow_ = 0;
   std::unordered_map<std::string, uint32_t> texts_;
 };
 
@@ -62,7 +64,7 @@ class KeyCodes {
  public:
   explicit KeyCodes(std::span<const DataType> types);
   // One column a part, of equal length.
-  std::vector<uint32_t> Encode(std::span<const Column> parts);
+  Buffer<uint32_t> Encode(std::span<const Column> parts, int threads);
   // Codes given out so far are below this.
   size_t size() const;
 
