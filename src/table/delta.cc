@@ -21,7 +21,6 @@ using internal::DeltaLogEntry;
 using internal::DeltaMetadata;
 
 constexpr std::string_view kEngine = "Millrace";
-constexpr int64_t kRowsAFile = 1 << 19;
 constexpr int kMaxTries = 100;
 constexpr Micros kVacuumAge = std::chrono::hours(1);
 
@@ -88,7 +87,7 @@ class NewFiles {
   NewFiles(const NewFiles&) = delete;
   NewFiles& operator=(const NewFiles&) = delete;
 
-  Status Write(const Table& table, ParquetCompression compression);
+  Status Write(const Table& table, const DeltaWriteOptions& options);
   const std::vector<DeltaFile>& files() const { return files_; }
   void SetCommitted() { committed_ = true; }
 
@@ -98,20 +97,21 @@ class NewFiles {
   bool committed_ = false;
 };
 
-Status NewFiles::Write(const Table& table, ParquetCompression compression) {
+Status NewFiles::Write(const Table& table, const DeltaWriteOptions& options) {
   const auto rows = static_cast<int64_t>(table.num_rows());
+  const int64_t rows_a_file = std::max<int64_t>(1, options.rows_a_file);
   const std::string id = RandomUuid();
-  for (int64_t begin = 0; begin < rows; begin += kRowsAFile) {
+  for (int64_t begin = 0; begin < rows; begin += rows_a_file) {
     files_.push_back({.path = fmt::format("part-{:05}-{}.parquet", files_.size(), id),
                       .size = 0,
-                      .rows = std::min(kRowsAFile, rows - begin)});
+                      .rows = std::min(rows_a_file, rows - begin)});
   }
   return ParallelFor(0, files_.size(), [&](size_t i) -> Status {
     DeltaFile& file = files_[i];
     const std::string path = directory_ + "/" + file.path;
     MR_RETURN_IF_ERROR(WriteParquet(path, table,
-                                    {.compression = compression,
-                                     .first_row = static_cast<int64_t>(i) * kRowsAFile,
+                                    {.compression = options.compression,
+                                     .first_row = static_cast<int64_t>(i) * rows_a_file,
                                      .num_rows = file.rows}));
     struct stat status{};
     if (stat(path.c_str(), &status) != 0) return Unavailable("{} is gone: {}", path, std::strerror(errno));
@@ -196,7 +196,7 @@ Result<int64_t> DeltaTable::Append(const Table& rows, const DeltaWriteOptions& o
       return InvalidArgument("{} has the columns ({}); rows with ({}) cannot be appended", path_,
                              DescribeSchema(state.snapshot.schema), DescribeSchema(rows.schema()));
     }
-    if (files.files().empty()) MR_RETURN_IF_ERROR(files.Write(rows, options.compression));
+    if (files.files().empty()) MR_RETURN_IF_ERROR(files.Write(rows, options));
     DeltaLogEntry entry;
     entry.info.mode = "Append";
     entry.info.user_metadata = options.user_metadata;
@@ -213,7 +213,7 @@ Result<int64_t> DeltaTable::Overwrite(const Table& rows, const DeltaWriteOptions
   const auto make = [&](const State& state) -> Result<DeltaLogEntry> {
     MR_RETURN_IF_ERROR(CheckWritable(path_, state, options));
     if (rows.num_columns() == 0) return InvalidArgument("a table at {} needs a column", path_);
-    if (files.files().empty()) MR_RETURN_IF_ERROR(files.Write(rows, options.compression));
+    if (files.files().empty()) MR_RETURN_IF_ERROR(files.Write(rows, options));
     DeltaLogEntry entry;
     entry.info.mode = "Overwrite";
     entry.info.user_metadata = options.user_metadata;
@@ -226,6 +226,31 @@ Result<int64_t> DeltaTable::Overwrite(const Table& rows, const DeltaWriteOptions
   };
   Result<int64_t> version = CommitNext(path_, *clock_, make);
   if (version.ok()) files.SetCommitted();
+  return version;
+}
+
+Result<int64_t> DeltaTable::ReplaceTail(const DeltaSnapshot& snapshot, size_t files, const Table& rows,
+                                        const DeltaWriteOptions& options) const {
+  NewFiles written(path_);
+  DeltaWriteOptions as_seen = options;
+  as_seen.expected_version = snapshot.version;
+  const auto make = [&](const State& state) -> Result<DeltaLogEntry> {
+    MR_RETURN_IF_ERROR(CheckWritable(path_, state, as_seen));
+    if (rows.schema() != state.snapshot.schema) {
+      return InvalidArgument("{} has the columns ({}); rows with ({}) cannot be put there", path_,
+                             DescribeSchema(state.snapshot.schema), DescribeSchema(rows.schema()));
+    }
+    if (written.files().empty()) MR_RETURN_IF_ERROR(written.Write(rows, as_seen));
+    DeltaLogEntry entry;
+    entry.info.mode = files < state.snapshot.files.size() ? "Overwrite" : "Append";
+    entry.info.user_metadata = options.user_metadata;
+    entry.added = written.files();
+    for (size_t i = files; i < state.snapshot.files.size(); ++i)
+      entry.removed.push_back(state.snapshot.files[i].path);
+    return entry;
+  };
+  Result<int64_t> version = CommitNext(path_, *clock_, make);
+  if (version.ok()) written.SetCommitted();
   return version;
 }
 

@@ -62,6 +62,7 @@ struct DeltaWriteOptions {
   // an Append goes after whatever is newest, an Overwrite replaces it.
   std::optional<int64_t> expected_version = {};
   ParquetCompression compression = ParquetCompression::kZstd;
+  int64_t rows_a_file = 1 << 19;
 };
 
 class DeltaTable {
@@ -80,6 +81,11 @@ class DeltaTable {
   Result<int64_t> Append(const Table& rows, const DeltaWriteOptions& options = {}) const;
   // Replaces all rows, and the schema where it is another. Earlier versions stay readable.
   Result<int64_t> Overwrite(const Table& rows, const DeltaWriteOptions& options = {}) const;
+
+  // Keeps the first `files` files of `snapshot`, which must be the newest version (Conflict
+  // otherwise), and puts `rows` in the place of the others. The schema must be the table's.
+  Result<int64_t> ReplaceTail(const DeltaSnapshot& snapshot, size_t files, const Table& rows,
+                              const DeltaWriteOptions& options = {}) const;
 
   // The newest version, or the given one (NotFound, with the versions there are).
   Result<DeltaSnapshot> Snapshot(std::optional<int64_t> version = std::nullopt) const;

@@ -59,6 +59,24 @@ TEST_F(Delta, EveryVersionStaysReadableAfterAppendsAndOverwrites) {
   EXPECT_TRUE(table.Read(table.Snapshot().value()).value().column(1).IsNull(1));
 }
 
+TEST_F(Delta, ATailIsReplacedAndTheFilesBeforeItStay) {
+  const DeltaTable table = Make();
+  ASSERT_TRUE(table.Append(Rows({1, 2, 3, 4, 5}), {.rows_a_file = 2}).ok());
+  const DeltaSnapshot before = table.Snapshot().value();
+  ASSERT_EQ(before.files.size(), 3u);
+  EXPECT_EQ(table.ReplaceTail(before, 2, Rows({9, 6, 7}), {.user_metadata = "m", .rows_a_file = 2}).value(),
+            2);
+  const DeltaSnapshot after = table.Snapshot().value();
+  EXPECT_EQ(Ids(table), List({1, 2, 3, 4, 9, 6, 7}));
+  EXPECT_EQ(after.user_metadata, "m");
+  ASSERT_EQ(after.files.size(), 4u);
+  EXPECT_EQ(after.files[1].path, before.files[1].path);
+  EXPECT_EQ(Ids(table, 1), List({1, 2, 3, 4, 5}));
+  EXPECT_EQ(table.ReplaceTail(before, 2, Rows({8})).status().code(), Code::kConflict);
+  EXPECT_EQ(table.ReplaceTail(after, 4, Rows({}), {.user_metadata = "n"}).value(), 3) << "a note alone";
+  EXPECT_EQ(Ids(table), List({1, 2, 3, 4, 9, 6, 7}));
+}
+
 TEST_F(Delta, ASnapshotByTimeIsTheNewestNotAfterIt) {
   const DeltaTable table = Make();
   const EventTime created = table.Snapshot().value().time;
