@@ -74,7 +74,7 @@ class OnlineStore::Impl {
     }
     if (keeper_.joinable()) keeper_.join();
     for (const auto& [key, source] : sources_) {
-      const Status status = source->Snapshot();
+      const Status status = source->Close();
       if (!status.ok())
         LogWarning("no snapshot at the end; the log has it all",
                    {{"source", key}, {"reason", status.message()}});
@@ -223,6 +223,17 @@ Status OnlineStore::Learn(const std::string& source_key, std::span<const Cell> e
   const std::shared_ptr<OnlineSource> found = impl_->Find(source_key);
   if (found == nullptr) return impl_->Loaded(source_key).status();
   return found->Learn(event, columns);
+}
+
+Status OnlineStore::KeepUnused(const std::string& source_key, std::span<const UnusedRow> rows) {
+  MR_ASSIGN_OR_RETURN(const std::shared_ptr<OnlineSource> found, impl_->Loaded(source_key));
+  return found->KeepUnused(rows);
+}
+
+Status OnlineStore::Confirm(const std::string& source_key, uint64_t position) {
+  MR_ASSIGN_OR_RETURN(const std::shared_ptr<OnlineSource> found, impl_->Loaded(source_key));
+  found->Confirm(position);
+  return Ok();
 }
 
 Status OnlineStore::Flush() {

@@ -5,7 +5,7 @@
 // and leave. A look-up takes a time and gives the very bits that ComputeFeatures
 // gives for a row at that position.
 //
-//     Append / Learn ──▶ ingest (one lock a source: order, ids, lateness) ──▶ state
+//     Append / Learn ──▶ ingest (one lock a source, held briefly: order, ids, lateness) ──▶ state
 //                              └──▶ log buffer ──▶ writer thread: write, fsync ──▶ Append returns
 //     Score / Lookup ──▶ one lock of one shard of a view, held for about a microsecond
 //
@@ -13,18 +13,26 @@
 // after; Append and Update return Ok only when the log is on disk (one fsync for
 // all that wait), Learn does not wait. A full or broken disk makes them fail and
 // acknowledges nothing; what was in flight is written when the disk is back. A
-// snapshot replaces the log (Snapshot(), by size of the log, and at Close).
+// snapshot replaces the log (by size of the log, and at the end): it is made of the
+// one before and the log behind that, so that nobody waits for it.
 // After a crash the state is that of every acknowledged event, to the bit; a torn
 // last record is dropped, damage before it is DataLoss.
 //
 // Events. Ids are exact: an event whose id is held counts once (its columns that
 // are known later are joined); ids are held as long as any view can see their
 // event. An event older than the source's newest minus `lateness` is late: it is
-// counted, reported and not used. Others are placed by position.
+// counted, reported and not used. Others are placed by position. A column that is
+// known later has the last value that was accepted for it; null says nothing.
+//
+// Offline tables. They take events from the log (ReadLog) and say how far they got
+// (Confirm); what they do not hold yet is never removed from it. When that grows
+// beyond max_unconfirmed_bytes, new events are refused (Unavailable), not lost.
 //
 // Concurrency: all functions are thread safe. Shards are locked by key hash (64 a
 // view), so scoring threads meet only on the same shard; Load builds the new
-// state beside the old and swaps a pointer.
+// state beside the old and swaps a pointer. Learn waits for nobody: while another
+// thread is at the source (microseconds), the event is queued, and that thread
+// places it before it goes.
 //
 //   MR_ASSIGN_OR_RETURN(auto store, OnlineStore::Open({.directory = dir + "/online"}));
 //   MR_RETURN_IF_ERROR(store->Load("default/transactions", source, views, events, {.marker = version}));
@@ -58,6 +66,14 @@ namespace millrace::feature {
 struct RefusedEvent {
   int64_t row = 0;     // of the table that was appended, from 0
   std::string reason;  // a sentence
+};
+
+// A row that was pushed or learned and could not be used: for the dead-letter table.
+struct UnusedRow {
+  std::string origin;  // "push" or "learn"
+  int64_t row = 0;     // within its request, from 1; 0 when not known
+  std::string reason;  // a sentence; cut at 1 KiB
+  std::string text;    // the row; cut at 4 KiB
 };
 
 struct AppendResult {
@@ -101,8 +117,11 @@ struct SourceStats {
   int64_t unknown_ids = 0;  // late columns for an id that is not held
   int64_t ids = 0;          // held
   int64_t id_bytes = 0;
-  int64_t log_bytes = 0;      // of the write-ahead log on disk
-  uint64_t log_position = 0;  // of the newest event in the log
+  int64_t log_bytes = 0;          // of the write-ahead log on disk
+  uint64_t log_position = 0;      // of the newest event in the log
+  uint64_t confirmed = 0;         // the position that the offline tables have reached
+  int64_t unconfirmed_bytes = 0;  // of the log's segments that hold events after it
+  int64_t unconfirmed_limit = 0;  // OnlineStoreOptions::max_unconfirmed_bytes
   std::vector<ViewStats> views;
 };
 
@@ -113,11 +132,13 @@ struct OnlineStoreOptions {
   Micros history{0};
   uint64_t snapshot_log_bytes = uint64_t{64} << 20;  // a log longer than this is replaced by a snapshot
   uint64_t max_buffer_bytes = uint64_t{64} << 20;    // of events not yet written; more are refused
+  // Of log segments with events that the offline tables do not hold; more events are refused then.
+  uint64_t max_unconfirmed_bytes = uint64_t{2} << 30;
   // An event further ahead of the clock, and of every event before it, is refused: one
   // wrong unit in one message would make all that follows late.
   Micros max_ahead{std::chrono::hours(24)};
   const Clock* clock = &SystemClock();  // borrowed
-  // Called for each event that Learn could not use, from the calling thread.
+  // Called for each event that Learn could not use, with the source locked: it must not call the store.
   std::function<void(const std::string& source, const std::string& reason)> on_refused = nullptr;
 };
 
@@ -125,7 +146,11 @@ struct OnlineStoreOptions {
 struct LogRange {
   Table events;                      // new events, in order of arrival
   std::vector<LateColumns> updates;  // columns known later, in order of arrival
-  uint64_t through = 0;              // the position after it
+  // Whether the next row is an event (true) or an update, entry by entry: the order of both.
+  std::vector<bool> is_event;
+  std::vector<std::pair<uint64_t, UnusedRow>> unused;  // with their positions
+  uint64_t through = 0;                                // the position after it
+  uint64_t missing = 0;                                // entries that the log no longer holds
 };
 
 struct LoadOptions {
@@ -191,8 +216,11 @@ class OnlineStore {
   // Joins columns that are known later to events by id; durable when it returns.
   // An id that is not held is refused (`row` counts updates).
   Result<AppendResult> Update(const std::string& source_key, std::span<const LateColumns> updates);
+  // Keeps rows that could not be used in the log, for the offline tables; durable when it returns.
+  Status KeepUnused(const std::string& source_key, std::span<const UnusedRow> rows);
   // One event (a Cell a column of the source's schema) into the state, now, and
-  // into the log soon. An event that is late or a duplicate is counted and Ok.
+  // into the log soon. An event that is late or a duplicate is counted and Ok; a late one is
+  // kept as an UnusedRow. While another thread is at the source, that one takes it in.
   // `columns`: the schema that the event was made for; FailedPrecondition when the source
   // has another by now. Null: it is known to be that.
   Status Learn(const std::string& source_key, std::span<const Cell> event, const Schema* columns = nullptr);
@@ -202,6 +230,10 @@ class OnlineStore {
 
   // Events after position `after` of the log, as far as it is still held.
   Result<LogRange> ReadLog(const std::string& source_key, uint64_t after) const;
+
+  // The offline tables hold everything before `position` of the log. Remembered with the next
+  // snapshot; an earlier position than was said before changes nothing.
+  Status Confirm(const std::string& source_key, uint64_t position);
 
   // Features of one key as they are at `time` (unset: at the source's newest event),
   // after every event at that instant. `keys`: in the order of the view's entities.

@@ -7,6 +7,7 @@ namespace {
 
 constexpr uint8_t kEvent = 1;
 constexpr uint8_t kLateColumns = 2;
+constexpr uint8_t kUnusedRow = 3;
 
 void PutCell(ByteWriter& writer, const Cell& cell, DataType type) {
   writer.Put(static_cast<uint8_t>(cell.is_null() ? 0 : 1));
@@ -52,6 +53,17 @@ std::string EncodeLateColumns(const Cell& id, DataType id_type, std::span<const 
   return bytes;
 }
 
+std::string EncodeUnusedRow(const UnusedRow& row) {
+  std::string bytes;
+  ByteWriter writer(bytes);
+  writer.Put(kUnusedRow);
+  writer.PutText(row.origin);
+  writer.Put(row.row);
+  writer.PutText(row.reason);
+  writer.PutText(row.text);
+  return bytes;
+}
+
 Result<LogEntry> DecodeEntry(std::string_view payload, const Schema& schema, DataType id_type) {
   ByteReader reader(payload);
   const uint8_t kind = reader.Get<uint8_t>();
@@ -60,7 +72,7 @@ Result<LogEntry> DecodeEntry(std::string_view payload, const Schema& schema, Dat
     entry.row.resize(schema.size());
     for (size_t i = 0; i < schema.size(); ++i) entry.row[i] = GetCell(reader, schema[i].type);
   } else if (kind == kLateColumns) {
-    entry.late_columns = true;
+    entry.kind = LogEntry::Kind::kLateColumns;
     entry.id = GetCell(reader, id_type);
     const uint64_t count = reader.GetCount(5);
     for (uint64_t i = 0; i < count && reader.ok(); ++i) {
@@ -69,6 +81,12 @@ Result<LogEntry> DecodeEntry(std::string_view payload, const Schema& schema, Dat
       entry.columns.emplace_back(column, GetCell(reader, schema[column].type));
     }
     if (entry.id.is_null()) return DataLoss("a record of late columns has no id");
+  } else if (kind == kUnusedRow) {
+    entry.kind = LogEntry::Kind::kUnusedRow;
+    entry.unused.origin = reader.GetText();
+    entry.unused.row = reader.Get<int64_t>();
+    entry.unused.reason = reader.GetText();
+    entry.unused.text = reader.GetText();
   } else {
     return DataLoss("a record is of the unknown kind {}", kind);
   }

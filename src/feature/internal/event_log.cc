@@ -105,15 +105,21 @@ Result<SegmentRead> ReadSegment(const std::string& path, uint64_t from, std::opt
   return ReadSegmentBytes(bytes, path, from, next_first, visit);
 }
 
-Result<SegmentRead> ReadSegmentBytes(std::string_view bytes, const std::string& path, uint64_t from,
-                                     std::optional<uint64_t> next_first,
-                                     const std::function<Status(uint64_t, std::string_view)>& visit) {
+namespace {
+
+struct SegmentStart {
+  uint64_t first = 0;
+  std::string header;
+  size_t bytes = 0;  // of the head
+};
+
+Result<SegmentStart> ReadStart(std::string_view bytes, const std::string& path) {
   ByteReader reader(bytes);
   const std::string_view magic = reader.GetBytes(kMagic.size());
   const uint32_t version = reader.Get<uint32_t>();
-  SegmentRead read;
-  read.next = reader.Get<uint64_t>();
-  read.header = std::string(reader.GetText());
+  SegmentStart start;
+  start.first = reader.Get<uint64_t>();
+  start.header = std::string(reader.GetText());
   const size_t head = bytes.size() - reader.left();
   const uint32_t crc = reader.Get<uint32_t>();
   if (reader.ok() && magic == kMagic && version > kVersion) {
@@ -123,7 +129,23 @@ Result<SegmentRead> ReadSegmentBytes(std::string_view bytes, const std::string& 
   if (!reader.ok() || magic != kMagic || version != kVersion || crc != Crc32c(bytes.substr(0, head))) {
     return DataLoss("{} is no log segment, or its head is damaged", path);
   }
-  std::string_view rest = bytes.substr(head + sizeof crc);
+  start.bytes = head + sizeof crc;
+  return start;
+}
+
+}  // namespace
+
+Result<std::string> ReadSegmentHeader(std::string_view bytes, const std::string& path) {
+  MR_ASSIGN_OR_RETURN(SegmentStart start, ReadStart(bytes, path));
+  return std::move(start.header);
+}
+
+Result<SegmentRead> ReadSegmentBytes(std::string_view bytes, const std::string& path, uint64_t from,
+                                     std::optional<uint64_t> next_first,
+                                     const std::function<Status(uint64_t, std::string_view)>& visit) {
+  MR_ASSIGN_OR_RETURN(SegmentStart start, ReadStart(bytes, path));
+  SegmentRead read{std::move(start.header), start.first};
+  std::string_view rest = bytes.substr(start.bytes);
   while (!rest.empty()) {
     const std::optional<Record> record = ParseRecord(rest);
     if (!record || record->position != read.next) {
@@ -148,7 +170,9 @@ Result<SegmentRead> ReadSegmentBytes(std::string_view bytes, const std::string& 
 Result<std::unique_ptr<EventLog>> EventLog::Create(const std::string& directory, const std::string& header,
                                                    uint64_t position, uint64_t max_buffer) {
   std::unique_ptr<EventLog> log(new EventLog(directory, position, max_buffer));
-  MR_RETURN_IF_ERROR(log->OpenSegment(header));
+  MR_ASSIGN_OR_RETURN(Segment segment, log->MakeSegment(header, position));
+  log->UseSegment(std::move(segment));
+  MR_RETURN_IF_ERROR(log->SyncName());
   log->writer_ = std::thread([raw = log.get()] { raw->WriteLoop(); });
   return log;
 }
@@ -165,10 +189,10 @@ EventLog::~EventLog() {
 // A segment has its name once its head is on disk: a crash leaves no torn head, and
 // a failure leaves the segment in use alone, also when both have one name (nothing
 // was written since it began).
-Status EventLog::OpenSegment(const std::string& header) {
-  const std::string path = SegmentPath(directory_, position_);
+Result<EventLog::Segment> EventLog::MakeSegment(const std::string& header, uint64_t first) const {
+  const std::string path = SegmentPath(directory_, first);
   const std::string scratch = path + ".tmp";
-  const std::string head = SegmentHead(position_, header);
+  const std::string head = SegmentHead(first, header);
   UniqueFd file(::open(scratch.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return Unavailable("cannot make {}: {}", path, std::strerror(errno));
   Status status = WriteAll(file.get(), head);
@@ -180,11 +204,14 @@ Status EventLog::OpenSegment(const std::string& header) {
     ::unlink(scratch.c_str());
     return status.WithContext(path);
   }
-  file_ = std::move(file);
-  path_ = path;
-  file_bytes_ = head.size();
+  return Segment{std::move(file), path, head.size()};
+}
+
+void EventLog::UseSegment(Segment segment) {
+  file_ = std::move(segment.file);
+  path_ = std::move(segment.path);
+  file_bytes_ = segment.bytes;
   named_ = false;
-  return SyncName();
 }
 
 Status EventLog::SyncName() {
@@ -197,9 +224,17 @@ Status EventLog::SyncName() {
 Status EventLog::Room(size_t bytes) const {
   if (bytes > kMaxRecord) return InvalidArgument("an event of {} bytes is too large for the log", bytes);
   const std::lock_guard lock(mutex_);
-  if (buffer_.size() + writing_.size() + bytes + kRecordHead <= max_buffer_) return Ok();
-  return ResourceExhausted("{} bytes of events wait to be written{}{}", buffer_.size() + writing_.size(),
-                           error_.ok() ? "" : ": ", error_.message());
+  const uint64_t waiting = buffer_.size() + writing_.size();
+  if (waiting + bytes + kRecordHead > max_buffer_) {
+    return ResourceExhausted("{} bytes of events wait to be written{}{}", waiting, error_.ok() ? "" : ": ",
+                             error_.message());
+  }
+  if (file_bytes_ + waiting + bytes > segment_limit_.load(std::memory_order_relaxed)) {
+    return Unavailable(
+        "the log has reached its limit with events that the offline tables do not hold yet; new ones are "
+        "taken again once those are there");
+  }
+  return Ok();
 }
 
 void EventLog::Add(std::string_view payload) {
@@ -209,15 +244,19 @@ void EventLog::Add(std::string_view payload) {
   ++position_;
 }
 
-Status EventLog::Wait(uint64_t position) {
-  std::unique_lock lock(mutex_);
+Status EventLog::WaitUntil(std::unique_lock<std::mutex>& lock, const std::function<bool()>& reached) {
   const uint64_t attempts = attempts_;
   ++waiters_;
   work_.notify_one();
-  done_.wait(lock, [&] { return durable_ >= position || stop_ || failed_attempt_ > attempts; });
+  done_.wait(lock, [&] { return reached() || stop_ || failed_attempt_ > attempts; });
   --waiters_;
-  if (durable_ >= position) return Ok();
+  if (reached()) return Ok();
   return error_.ok() ? Unavailable("the log was closed") : error_;
+}
+
+Status EventLog::Wait(uint64_t position) {
+  std::unique_lock lock(mutex_);
+  return WaitUntil(lock, [&] { return durable_ >= position; });
 }
 
 Status EventLog::Ready() {
@@ -230,12 +269,22 @@ Status EventLog::Ready() {
   return Wait(pending);
 }
 
-Status EventLog::Roll(const std::string& header) {
-  MR_RETURN_IF_ERROR(Wait(position()));
+uint64_t EventLog::BeginSegment(std::string header) {
+  const std::lock_guard lock(mutex_);
+  upcoming_ = Upcoming{std::move(header), position_, buffer_.size()};
+  work_.notify_one();
+  return position_;
+}
+
+Status EventLog::WaitForSegment() {
   std::unique_lock lock(mutex_);
-  done_.wait(lock, [&] { return !busy_; });
-  if (durable_ != position_) return Unavailable("{} is still being written to", path_);
-  return OpenSegment(header);
+  return WaitUntil(lock, [&] { return !upcoming_; });
+}
+
+Status EventLog::Roll(const std::string& header) {
+  MR_RETURN_IF_ERROR(WaitForSegment());
+  BeginSegment(header);
+  return WaitForSegment();
 }
 
 uint64_t EventLog::position() const {
@@ -260,45 +309,67 @@ Status EventLog::WriteOnce(std::string_view bytes) {
   return Ok();
 }
 
+Status EventLog::WriteSome(std::unique_lock<std::mutex>& lock) {
+  const size_t bytes = upcoming_ ? upcoming_->buffered : buffer_.size();
+  const uint64_t position = upcoming_ ? upcoming_->first : position_;
+  if (bytes == buffer_.size() && writing_.empty()) {
+    std::swap(writing_, buffer_);
+  } else {
+    writing_.append(buffer_, 0, bytes);
+    buffer_.erase(0, bytes);
+  }
+  if (upcoming_) upcoming_->buffered = 0;
+  if (!writing_.empty()) {
+    lock.unlock();
+    Status status = WriteOnce(writing_);
+    lock.lock();
+    if (!status.ok()) return status;
+    file_bytes_ += writing_.size();
+    writing_.clear();
+  }
+  durable_ = position;
+  if (!upcoming_ || upcoming_->first != position) return Ok();
+  const Upcoming next = *upcoming_;
+  lock.unlock();
+  Result<Segment> made = MakeSegment(next.header, next.first);
+  lock.lock();
+  if (!made.ok()) return made.status();
+  UseSegment(std::move(*made));
+  upcoming_.reset();
+  lock.unlock();
+  Status status = SyncName();
+  lock.lock();
+  return status;
+}
+
 void EventLog::WriteLoop() {
   using namespace std::chrono_literals;
   std::unique_lock lock(mutex_);
   for (;;) {
-    const auto pending = [&] { return !buffer_.empty() || !writing_.empty(); };
     if (error_.ok()) {
-      work_.wait(lock, [&] { return stop_ || pending(); });
+      work_.wait(lock, [&] { return stop_ || Pending(); });
       // Nobody waits for learned events: let some gather, so that fsyncs stay few.
       if (waiters_ == 0 && !stop_) work_.wait_for(lock, 5ms, [&] { return stop_ || waiters_ > 0; });
     } else {
       work_.wait_for(lock, 1s, [&] { return stop_ || waiters_ > 0; });
       work_.wait_for(lock, 5ms, [&] { return stop_; });  // those who heard of the last failure leave
     }
-    if (!pending()) {
+    if (!Pending()) {
       if (stop_) return;
       continue;
     }
-    writing_ += buffer_;
-    buffer_.clear();
-    const uint64_t position = position_;
     const bool failed_before = !error_.ok();
     ++attempts_;
-    busy_ = true;
-    lock.unlock();
-    Status status = WriteOnce(writing_);
-    lock.lock();
-    busy_ = false;
-    if (status.ok()) {
-      file_bytes_ += writing_.size();
-      writing_.clear();
-      durable_ = position;
-    } else if (!failed_before) {
-      LogError("events cannot be written to the log; they are kept in memory and tried again",
-               {{"reason", status.message()}});
+    error_ = WriteSome(lock);
+    if (!error_.ok()) {
+      failed_attempt_ = attempts_;
+      if (!failed_before) {
+        LogError("events cannot be written to the log; they are kept in memory and tried again",
+                 {{"reason", error_.message()}});
+      }
     }
-    error_ = std::move(status);
-    if (!error_.ok()) failed_attempt_ = attempts_;
     done_.notify_all();
-    if (stop_ && (!error_.ok() || !pending())) return;
+    if (stop_ && (!error_.ok() || !Pending())) return;
   }
 }
 

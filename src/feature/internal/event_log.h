@@ -14,9 +14,11 @@
 // durable is DataLoss, any other was never acknowledged and is dropped.
 //
 // When writing fails (a full disk), nothing is acknowledged; the records stay in
-// the buffer and are written when a later attempt succeeds. Thread safe.
+// the buffer and are written when a later attempt succeeds. A new segment is begun
+// by the writer thread as well, so that who asks for one waits for no disk. Thread safe.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -55,6 +57,9 @@ Result<SegmentRead> ReadSegmentBytes(std::string_view bytes, const std::string& 
                                      std::optional<uint64_t> next_first,
                                      const std::function<Status(uint64_t, std::string_view)>& visit);
 
+// The text that a segment was begun with.
+Result<std::string> ReadSegmentHeader(std::string_view bytes, const std::string& path);
+
 class EventLog {
  public:
   // Starts a new segment at `position`. `header` is kept in each segment (the schema).
@@ -64,8 +69,11 @@ class EventLog {
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;
 
-  // ResourceExhausted when a record of `bytes` does not fit the buffer now, with the reason.
+  // ResourceExhausted when a record of `bytes` does not fit the buffer now, Unavailable when it
+  // does not fit the segment's limit; with the reason.
   Status Room(size_t bytes) const;
+  // How long the current segment may become; unlimited at first.
+  void SetSegmentLimit(uint64_t bytes) { segment_limit_.store(bytes); }
   // Precondition: there was room, and nobody else adds in between.
   void Add(std::string_view payload);
   // Waits until records before `position` are on disk; fails with the reason when an
@@ -73,7 +81,12 @@ class EventLog {
   Status Wait(uint64_t position);
   // Ok unless the last attempt failed; then tries again first.
   Status Ready();
-  // Everything durable, then a new segment.
+  // Records from here on go to a new segment: returns its first position at once, whatever the
+  // disk does. Precondition: the one begun before is there (WaitForSegment).
+  uint64_t BeginSegment(std::string header);
+  // Waits until the new segment is there, and with it everything before it on disk.
+  Status WaitForSegment();
+  // Both.
   Status Roll(const std::string& header);
 
   uint64_t position() const;
@@ -84,8 +97,26 @@ class EventLog {
   EventLog(std::string directory, uint64_t position, uint64_t max_buffer)
       : directory_(std::move(directory)), max_buffer_(max_buffer), position_(position), durable_(position) {}
 
-  Status OpenSegment(const std::string& header);
+  // A segment to come: where it begins, in positions and in the buffer.
+  struct Upcoming {
+    std::string header;
+    uint64_t first = 0;
+    size_t buffered = 0;  // bytes of buffer_ that still belong to the segment before
+  };
+  struct Segment {
+    UniqueFd file;
+    std::string path;
+    uint64_t bytes = 0;
+  };
+
+  Result<Segment> MakeSegment(const std::string& header, uint64_t first) const;
+  void UseSegment(Segment segment);
   void WriteLoop();
+  bool Pending() const { return !buffer_.empty() || !writing_.empty() || upcoming_; }
+  // Waits for `reached`, or for an attempt to write that fails and began after the call.
+  Status WaitUntil(std::unique_lock<std::mutex>& lock, const std::function<bool()>& reached);
+  // One attempt: the rest of a segment, or the next segment's beginning.
+  Status WriteSome(std::unique_lock<std::mutex>& lock);
   Status WriteOnce(std::string_view bytes);
   // The segment's name is on disk: before any record is acknowledged.
   Status SyncName();
@@ -106,7 +137,8 @@ class EventLog {
   uint64_t attempts_ = 0;        // begun
   uint64_t failed_attempt_ = 0;  // the last that failed
   uint64_t waiters_ = 0;
-  bool busy_ = false;
+  std::optional<Upcoming> upcoming_;
+  std::atomic<uint64_t> segment_limit_{UINT64_MAX};
   bool stop_ = false;
   Status error_;  // of the last attempt
   std::thread writer_;

@@ -20,6 +20,7 @@ Json MetaJson(const SourceState& state, const SnapshotMeta& meta) {
           {"views", views},
           {"marker", meta.marker},
           {"position", meta.position},
+          {"confirmed", meta.confirmed},
           {"newest", state.newest()},
           {"arrivals", state.arrivals()},
           {"events", meta.events},
@@ -147,6 +148,10 @@ Result<SourceSnapshotData> ReadMeta(std::string_view text, Micros history) {
   MR_ASSIGN_OR_RETURN(data.meta.duplicates, Number(json, "duplicates"));
   MR_ASSIGN_OR_RETURN(data.meta.unknown_ids, Number(json, "unknownIds"));
   data.meta.position = static_cast<uint64_t>(position);
+  // Not in snapshots of before there was one.
+  const auto confirmed = json.find("confirmed");
+  if (confirmed != json.end() && confirmed->is_number_unsigned())
+    data.meta.confirmed = confirmed->get<uint64_t>();
   data.state = std::make_shared<SourceState>(std::move(source), std::move(views), history);
   data.state->Restore(newest, static_cast<uint64_t>(arrivals));
   return data;
@@ -160,7 +165,7 @@ std::string EncodeSnapshot(const SourceState& state, const SnapshotMeta& meta) {
   writer.Put(kVersion);
   writer.Put(uint32_t{0});
   writer.Put(uint64_t{0});
-  writer.PutText(MetaJson(state, meta).dump());
+  writer.PutText(FormatJson(MetaJson(state, meta)));
   for (const auto& view : state.views()) WriteView(writer, *view);
   WriteIds(writer, state);
   const uint32_t crc = Crc32c(std::string_view(bytes).substr(kHead));

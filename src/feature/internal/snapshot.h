@@ -20,8 +20,9 @@ namespace millrace::feature {
 
 struct SnapshotMeta {
   std::string marker;
-  uint64_t position = 0;  // of the log: what is before it is in the state
-  int64_t events = 0;     // accepted so far
+  uint64_t position = 0;   // of the log: what is before it is in the state
+  uint64_t confirmed = 0;  // position of the log that the offline tables have reached
+  int64_t events = 0;      // accepted so far
   int64_t late = 0;
   int64_t duplicates = 0;
   int64_t unknown_ids = 0;

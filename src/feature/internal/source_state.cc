@@ -101,6 +101,10 @@ void SourceState::SweepIds() {
 
 void SourceState::Sweep() {
   SweepIds();
+  SweepViews();
+}
+
+void SourceState::SweepViews() {
   for (const auto& view : views_) view->Sweep(ViewHorizon(view->plan()));
 }
 
@@ -173,21 +177,23 @@ Outcome SourceState::Apply(std::span<const Cell> row, bool replay) {
   return Outcome::kAccepted;
 }
 
-Outcome SourceState::Join(const Cell& id, std::span<const ColumnCell> columns) {
+// What is a duplicate is not logged, so it is one only where a view holds the very values: one that
+// does not see the event, or keeps no more than a result of the column, cannot tell.
+Outcome SourceState::Join(const Cell& id, std::span<const ColumnCell> given) {
   const uint64_t* const words = FindId(id);
   if (words == nullptr) return Outcome::kUnknownId;
-  const Position at = PositionOf(id, static_cast<int64_t>(words[0]));
-  bool kept = false;  // by some view, so that a repetition can be told
-  bool changed = false;
-  for (size_t later = 0; later < later_views_.size(); ++later) {
-    const ViewPlan& plan = views_[later_views_[later]]->plan();
-    kept = kept || std::all_of(columns.begin(), columns.end(), [&](const ColumnCell& column) {
-             return plan.Reads(source_.schema[column.first].name);
-           });
-    if (words[later + 1] == 0) continue;
-    changed = ChangeIn(later_views_[later], words[later + 1] - 1, at, columns) || changed;
+  std::vector<ColumnCell> columns;
+  for (const ColumnCell& column : given) {
+    if (!column.second.is_null()) columns.push_back(column);
   }
-  return changed || !kept ? Outcome::kJoined : Outcome::kDuplicate;
+  if (columns.empty()) return Outcome::kDuplicate;
+  const Position at = PositionOf(id, static_cast<int64_t>(words[0]));
+  bool had_all = false;
+  for (size_t later = 0; later < later_views_.size(); ++later) {
+    if (words[later + 1] == 0) continue;
+    had_all = ChangeIn(later_views_[later], words[later + 1] - 1, at, columns) || had_all;
+  }
+  return had_all ? Outcome::kDuplicate : Outcome::kJoined;
 }
 
 // Computes again, from the columns that the view keeps, what reads a column known later.
@@ -198,9 +204,18 @@ bool SourceState::ChangeIn(size_t view, KeyHandle key, const Position& at,
   std::deque<std::string> texts;
   if (!views_[view]->Slots(key, at, slots, texts)) return false;
   std::vector<Cell> row(source_.schema.size());
+  std::vector<uint8_t> kept(source_.schema.size(), 0);
   for (size_t i = 0; i < plan.slots.size(); ++i) {
-    if (plan.slots[i].expression.IsColumn()) row[plan.slots[i].expression.ColumnIndices()[0]] = slots[i];
+    if (!plan.slots[i].expression.IsColumn()) continue;
+    const size_t column = plan.slots[i].expression.ColumnIndices()[0];
+    row[column] = slots[i];
+    kept[column] = 1;
   }
+  const bool had_all = std::all_of(columns.begin(), columns.end(), [&](const ColumnCell& column) {
+    return kept[column.first] != 0 &&
+           SameCell(row[column.first], column.second, source_.schema[column.first].type);
+  });
+  if (had_all) return true;
   for (const ColumnCell& column : columns) row[column.first] = column.second;
   bool changed = false;
   for (size_t i = 0; i < plan.slots.size(); ++i) {
@@ -211,7 +226,8 @@ bool SourceState::ChangeIn(size_t view, KeyHandle key, const Position& at,
     changed = changed || !SameCell(now, slots[i], plan.slots[i].type);
     slots[i] = now;
   }
-  return changed && views_[view]->Change(key, at, slots);
+  if (changed) views_[view]->Change(key, at, slots);
+  return false;
 }
 
 Status SourceState::Load(const Table& events, const std::function<void(int64_t)>& progress) {

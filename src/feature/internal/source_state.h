@@ -42,7 +42,8 @@ class SourceState {
   // A row of the source's schema. `replay`: it was accepted before, so it is not
   // refused for being late.
   Outcome Apply(std::span<const Cell> row, bool replay);
-  // Columns that are known later, for the event of an id.
+  // Columns that are known later, for the event of an id. Null says nothing; it is a duplicate when
+  // every value is known to be there already.
   Outcome Join(const Cell& id, std::span<const ColumnCell> columns);
   // The row's columns that are known later and are there.
   std::vector<ColumnCell> LaterColumns(std::span<const Cell> row) const;
@@ -56,6 +57,8 @@ class SourceState {
   size_t id_bytes() const { return ids_.HeapBytes() + id_texts_.bytes(); }
   // Lets go of what no read can reach any more.
   void Sweep();
+  // The same of the views alone: also while somebody writes.
+  void SweepViews();
   bool text_ids() const;
 
   // For snapshots. A handle is the key's in the view that reads what is known later, plus one; 0 for none.
@@ -82,6 +85,7 @@ class SourceState {
   };
 
   KeyHandle InsertInto(size_t view, std::span<const Cell> row, const Position& at);
+  // Whether the view had every one of these values already.
   bool ChangeIn(size_t view, KeyHandle key, const Position& at, std::span<const ColumnCell> columns);
   void EvaluateSlots(size_t view, std::span<const Cell> row);
   Status LoadView(size_t view, const Table& events, std::span<const uint8_t> skip,
