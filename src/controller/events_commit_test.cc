@@ -7,7 +7,13 @@ namespace {
 
 TEST(EventsCommit, IsReadBackAsItWasWritten) {
   const EventsCommit full{
-      .input = "abc", .dead_letters = 3, .through = 99, .oldest = EventTime{5}, .newest = EventTime{-7}};
+      .input = "abc",
+      .dead_letters = 3,
+      .through = 99,
+      .pushed_rows = 12,
+      .change = EventsChange{.added_from = EventTime{5}, .columns_from = {{"fraud", EventTime{-3}}}},
+      .oldest = EventTime{5},
+      .newest = EventTime{-7}};
   EXPECT_EQ(ParseEventsCommit(ToMetadata(full)), full);
   const EventsCommit empty{.input = "", .dead_letters = 0, .through = 0};
   EXPECT_EQ(ParseEventsCommit(ToMetadata(empty)), empty);

@@ -2,10 +2,14 @@
 
 #include "base/log.h"
 #include "controller/controllers.h"
+#include "controller/data_source/append.h"
+#include "controller/data_source/dead_letters.h"
 #include "controller/data_source/merge.h"
 #include "controller/data_source/observe.h"
+#include "controller/data_source/pushed.h"
 #include "controller/key.h"
 #include "controller/status_writer.h"
+#include "controller/tail.h"
 #include "source/push.h"
 #include "source/source.h"
 
@@ -42,6 +46,7 @@ Result<Rows> ReadRows(const resource::DataSourceSpec& spec, const std::string& i
     return Rows{.events = std::move(empty), .dead_letters = source::DeadLetterTable({}), .input = input};
   }
   source::SourceReadOptions options;
+  options.stop = task.stop_token();
   options.progress = [&task](const source::ReadProgress& progress) { ReportRead(task, progress); };
   MR_ASSIGN_OR_RETURN(source::SourceRows read, source::ReadSource(spec, options));
   return Rows{.events = std::move(read.events),
@@ -54,6 +59,8 @@ Status CommitRows(Context& context, const resource::ResourceKey& key, const feat
   MR_ASSIGN_OR_RETURN(const Pushed pushed, ReadPushed(context, key, plan));
   MR_ASSIGN_OR_RETURN(events, MergePushed(std::move(events), pushed.rows, plan));
   commit.through = pushed.through;
+  commit.pushed_rows = pushed.num_rows;
+  commit.change.reset();
   if (events.num_rows() > 0) {
     const Column& times = events.column(plan.event_time);
     commit.oldest = EventTime{times.ints().front()};
@@ -62,8 +69,7 @@ Status CommitRows(Context& context, const resource::ResourceKey& key, const feat
   MR_ASSIGN_OR_RETURN(
       const DeltaTable table,
       DeltaTable::OpenOrCreate(context.layout.Events(key.project, key.name), events.schema()));
-  return table.Overwrite(events, {.user_metadata = ToMetadata(commit), .expected_version = std::nullopt})
-      .status();
+  return table.Overwrite(events, {.user_metadata = ToMetadata(commit), .rows_a_file = kRowsAFile}).status();
 }
 
 Status ReadAndCommit(Context& context, const resource::ResourceKey& key, const resource::DataSourceSpec& spec,
@@ -75,13 +81,11 @@ Status ReadAndCommit(Context& context, const resource::ResourceKey& key, const r
   MR_ASSIGN_OR_RETURN(const feature::SourcePlan plan,
                       feature::PlanSource(key.name, spec, rows.events.schema()));
   // Dead letters first: once the events are there, so are these.
-  MR_ASSIGN_OR_RETURN(
-      const DeltaTable dead,
-      DeltaTable::OpenOrCreate(context.layout.Dead(key.project, key.name), rows.dead_letters.schema()));
-  MR_RETURN_IF_ERROR(dead.Overwrite(rows.dead_letters, {.user_metadata = rows.input}).status());
+  MR_RETURN_IF_ERROR(KeepFileLetters(context, key, rows.dead_letters, rows.input));
+  MR_ASSIGN_OR_RETURN(const int64_t all_letters, CountLetters(context, key));
   const int64_t dead_letters = static_cast<int64_t>(rows.dead_letters.num_rows());
   MR_RETURN_IF_ERROR(CommitRows(context, key, plan, std::move(rows.events),
-                                {.input = rows.input, .dead_letters = dead_letters}));
+                                {.input = rows.input, .dead_letters = all_letters}));
   const telemetry::Labels labels = {{"project", key.project}, {"source", key.name}};
   context.stores.metrics.GetCounter("millrace_source_rows_total", "Rows read from sources.", labels)
       .Add(static_cast<uint64_t>(num_rows + dead_letters));
@@ -94,13 +98,32 @@ Status ReadAndCommit(Context& context, const resource::ResourceKey& key, const r
 }
 
 // Moves what was pushed and learned from the online log to the tables.
-Status AppendPushed(Context& context, const resource::ResourceKey& key, const SourceState& state,
-                    TaskContext& task) {
+Status AppendFromLog(Context& context, const resource::ResourceKey& key, const feature::SourcePlan& plan,
+                     TaskContext& task) {
   task.Report("appending pushed events", 0, 0);
-  MR_RETURN_IF_ERROR(TakeFromLog(context, key, state.plan, OnlineKey(key)));
-  const DeltaTable table = *DeltaTable::Open(context.layout.Events(key.project, key.name));
-  MR_ASSIGN_OR_RETURN(Table events, table.Read(state.snapshot));
-  return CommitRows(context, key, state.plan, std::move(events), state.commit);
+  MR_RETURN_IF_ERROR(TakeFromLog(context, key, plan));
+  MR_ASSIGN_OR_RETURN(const DeltaTable table, DeltaTable::Open(context.layout.Events(key.project, key.name)));
+  MR_ASSIGN_OR_RETURN(const DeltaSnapshot snapshot, table.Snapshot());
+  std::optional<EventsCommit> commit = ParseEventsCommit(snapshot.user_metadata);
+  if (!commit)
+    return DataLoss("{}: version {} says not what it was made from", table.path(), snapshot.version);
+  MR_ASSIGN_OR_RETURN(commit->dead_letters, CountLetters(context, key));
+  MR_ASSIGN_OR_RETURN(const Pushed pushed,
+                      ReadPushed(context, key, plan, std::max<int64_t>(0, commit->pushed_rows)));
+  if (commit->pushed_rows < 0 || pushed.num_rows < commit->pushed_rows || !(snapshot.schema == plan.schema)) {
+    MR_ASSIGN_OR_RETURN(Table events, table.Read(snapshot));
+    return CommitRows(context, key, plan, std::move(events), *commit);
+  }
+  const auto began = std::chrono::steady_clock::now();
+  commit->through = pushed.through;
+  commit->pushed_rows = pushed.num_rows;
+  MR_RETURN_IF_ERROR(AppendPushed(table, snapshot, pushed.rows, plan, *commit).status());
+  const auto took = std::chrono::steady_clock::now() - began;
+  LogInfo("pushed events appended",
+          {{"resource", key.ToString()},
+           {"rows", std::to_string(pushed.rows.num_rows())},
+           {"ms", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count())}});
+  return Ok();
 }
 
 // The events before `as_of`; the table is in order of time.
@@ -155,9 +178,23 @@ void StartWork(Context& context, const resource::ResourceKey& key, const Observe
     });
     return;
   }
-  context.tasks.Start(KeyOf(key), input, [&context, key, state = *observed.state](TaskContext& task) {
-    return AppendPushed(context, key, state, task);
+  context.tasks.Start(KeyOf(key), input, [&context, key, plan = observed.state->plan](TaskContext& task) {
+    return AppendFromLog(context, key, plan, task);
   });
+}
+
+// What the offline tables hold may leave the log. A replay has no such tables: all may.
+void Confirm(Context& context, const resource::ResourceKey& key, const Observed& observed) {
+  if (!observed.state || observed.online.held.empty()) return;
+  const uint64_t through = context.as_of ? observed.log_position : observed.state->commit.through;
+  const Status confirmed = context.stores.online.Confirm(OnlineKey(key), through);
+  if (!confirmed.ok())
+    LogDebug("not confirmed", {{"resource", key.ToString()}, {"reason", confirmed.message()}});
+  context.stores.metrics
+      .GetGauge("millrace_unconfirmed_log_bytes",
+                "Bytes of the online log with events that the offline tables do not hold yet.",
+                {{"project", key.project}, {"source", key.name}})
+      .Set(static_cast<double>(observed.snapshot.unconfirmed_bytes));
 }
 
 }  // namespace
@@ -167,6 +204,7 @@ Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
   const Observed observed = Observe(context, resource);
   Decision decision = Decide(observed.snapshot);
   const OnlineDecision online = DecideOnline(observed.online);
+  Confirm(context, key, observed);
   if (!online.failure.empty()) {
     decision.ready = NotReady("OnlineStateFailed", "The online state could not be loaded: " + online.failure);
   }

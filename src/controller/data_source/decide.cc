@@ -34,6 +34,25 @@ Decision Unreadable(const Snapshot& snapshot, const Status& why) {
   return decision;
 }
 
+// The table holds what the files do. `append`: why pushed events could not be put there last time.
+Ready UpToDate(const Snapshot& snapshot, const Status& append) {
+  std::string text = Holds(*snapshot.committed) + ".";
+  const bool much = snapshot.unconfirmed_bytes >= kMuchUnconfirmed;
+  if (append.ok() && !much) return IsReady("UpToDate", text);
+  text += fmt::format(" {} pushed events wait in the log ({} MiB) to be put there",
+                      GroupDigits(snapshot.pushed), snapshot.unconfirmed_bytes >> 20);
+  if (!append.ok()) text += fmt::format("; the last attempt failed: {}", append.message());
+  if (!text.ends_with('.')) text += '.';
+  if (snapshot.unconfirmed_bytes >= snapshot.unconfirmed_limit)
+    return NotReady("PushesRefused",
+                    text + " The log is at its limit: new events are refused, so that none is lost.");
+  if (much) {
+    text += fmt::format(" From {} MiB on new events are refused, so that none is lost.",
+                        snapshot.unconfirmed_limit >> 20);
+  }
+  return IsReady("AppendBehind", text);
+}
+
 }  // namespace
 
 Decision Decide(const Snapshot& snapshot) {
@@ -45,9 +64,10 @@ Decision Decide(const Snapshot& snapshot) {
   const bool current = snapshot.committed && snapshot.committed->input == *snapshot.input;
   const bool tried = snapshot.task && snapshot.task->input == *snapshot.input && !snapshot.task->result.ok();
   if (current) {
-    const bool due = snapshot.pushed > 0 && snapshot.since_append >= kAppendEvery;
+    const bool waited = !tried || snapshot.task->ended_ago >= kAppendEvery;
+    const bool due = snapshot.pushed > 0 && snapshot.since_append >= kAppendEvery && waited;
     decision.work = due ? Work::kAppend : Work::kNone;
-    decision.ready = IsReady("UpToDate", Holds(*snapshot.committed) + ".");
+    decision.ready = UpToDate(snapshot, tried && snapshot.pushed > 0 ? snapshot.task->result : Ok());
     return decision;
   }
   if (tried) {

@@ -28,9 +28,11 @@ struct Committed {
 struct Snapshot {
   Result<std::string> input = std::string();  // the digest now, or why the files cannot be read
   std::optional<Committed> committed = {};
-  int64_t pushed = 0;                 // events that came by push and are not in the table
-  Micros since_append{0};             // since pushed events were last put there
-  std::optional<TaskView> task = {};  // the read or append that runs or ended last
+  int64_t pushed = 0;                            // events that came by push and are not in the table
+  Micros since_append{0};                        // since pushed events were last put there
+  int64_t unconfirmed_bytes = 0;                 // of the online log, with events that are not in the table
+  int64_t unconfirmed_limit = int64_t{2} << 30;  // where the online log takes no more of them
+  std::optional<TaskView> task = {};             // the read or append that runs or ended last
 };
 
 enum class Work { kNone, kRead, kAppend };
@@ -46,6 +48,9 @@ struct Decision {
 inline constexpr Micros kPoll = std::chrono::seconds(2);
 inline constexpr Micros kPollWhileWorking = std::chrono::seconds(1);
 inline constexpr Micros kAppendEvery = std::chrono::seconds(60);
+
+// Pushed events that wait in the log are spoken of from here on.
+inline constexpr int64_t kMuchUnconfirmed = int64_t{256} << 20;
 
 Decision Decide(const Snapshot& snapshot);
 

@@ -153,10 +153,32 @@ std::vector<Case> WaitingCases() {
   };
 }
 
+std::vector<Case> BehindCases() {
+  Snapshot behind{.input = std::string("now"), .committed = kNow, .pushed = 5, .since_append = kAppendEvery};
+  Snapshot failed = behind;
+  failed.task = FailedFor("now", DataLoss("the table is damaged"), 1, seconds(1));
+  Snapshot waited = failed;
+  waited.task->ended_ago = kAppendEvery;
+  Snapshot much = behind;
+  much.unconfirmed_bytes = kMuchUnconfirmed;
+  Snapshot full = failed;
+  full.unconfirmed_bytes = full.unconfirmed_limit;
+  return {
+      {"an append failed: say why, and not again at once", failed, Work::kNone, false, ConditionStatus::kTrue,
+       "AppendBehind", "the last attempt failed: the table is damaged."},
+      {"an append failed: again after the interval, whatever it was", waited, Work::kAppend, false,
+       ConditionStatus::kTrue, "AppendBehind", "5 pushed events wait"},
+      {"much waits in the log: say from when on events are refused", much, Work::kAppend, false,
+       ConditionStatus::kTrue, "AppendBehind", "From 2048 MiB on new events are refused"},
+      {"the log is at its limit", full, Work::kNone, false, ConditionStatus::kFalse, "PushesRefused",
+       "the table is damaged. The log is at its limit"},
+  };
+}
+
 TEST(DecideDataSource, FollowsItsTable) {
   std::vector<Case> cases = ReadingCases();
-  const std::vector<Case> more = WaitingCases();
-  cases.insert(cases.end(), more.begin(), more.end());
+  for (const std::vector<Case>& more : {WaitingCases(), BehindCases()})
+    cases.insert(cases.end(), more.begin(), more.end());
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     const Decision decision = Decide(c.snapshot);

@@ -73,12 +73,21 @@ TEST(MergePushed, NewEventsTakeTheirPlacesByTimeAndId) {
 
 TEST(MergePushed, AnEventOfTheFilesStaysAndItsLaterColumnsAreFilledIn) {
   EXPECT_EQ(Merge({{1, 10, 1.0, {}}, {2, 20, 2.0, 0}}, {{1, 10, 9.0, 1}, {2, 20, 9.0, 1}}),
-            (Lines{"1@10 1 1", "2@20 2 0"}));
+            (Lines{"1@10 1 1", "2@20 2 1"}));
+}
+
+TEST(MergePushed, TheLastValueThatWasAcceptedIsAColumnsValue) {
+  EXPECT_EQ(Merge({{1, 10, 1.0, 0}}, {{1, {}, {}, 1}, {1, {}, {}, {}}}), (Lines{"1@10 1 1"}))
+      << "null says nothing";
+  EXPECT_EQ(Merge({}, {{1, 10, 1.0, 1}, {1, {}, {}, 0}}), (Lines{"1@10 1 0"}));
+  EXPECT_EQ(Merge({}, {{1, 10, 1.0, {}}, {1, {}, {}, 1}, {1, 10, 1.0, 0}, {1, {}, {}, 1}, {1, {}, {}, 2}}),
+            (Lines{"1@10 1 2"}));
 }
 
 TEST(MergePushed, AnUpdateHasNoTimeAndNeedsItsEvent) {
   EXPECT_EQ(Merge({{1, 10, 1.0, {}}}, {{1, {}, {}, 1}, {7, {}, {}, 1}}), (Lines{"1@10 1 1"}));
-  EXPECT_EQ(Merge({}, {{7, {}, {}, 1}, {7, 70, 7.0, {}}}), (Lines{"7@70 7 1"}));
+  EXPECT_EQ(Merge({}, {{7, {}, {}, 1}, {7, 70, 7.0, {}}}), (Lines{"7@70 7 null"}))
+      << "what came before its event said nothing, as it does online";
 }
 
 TEST(MergePushed, AnIdPushedTwiceCountsOnceTheFirst) {

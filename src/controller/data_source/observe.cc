@@ -19,16 +19,6 @@ Result<std::string> InputOf(const Context& context, const resource::DataSourceSp
   return "push:" + Sha256Hex(FormatJson(resource.spec));
 }
 
-// The log's position is that of the newest event that was pushed or learned.
-int64_t WaitingEvents(Context& context, const std::string& key, uint64_t through) {
-  for (const feature::SourceStats& stats : context.stores.online.Stats()) {
-    if (stats.key == key && stats.log_position > through) {
-      return static_cast<int64_t>(stats.log_position - through);
-    }
-  }
-  return 0;
-}
-
 // Views of versions that serve may be compiled for columns that the source had
 // then. One that reads none of those that changed is the same over today's; any
 // other can no longer be computed, and must not keep the rest out.
@@ -82,8 +72,16 @@ Observed Observe(Context& context, const resource::Resource& resource) {
                                           .input = commit.input,
                                           .rows = observed.state->snapshot.num_rows,
                                           .dead_letters = commit.dead_letters};
+  for (const feature::SourceStats& stats : context.stores.online.Stats()) {
+    if (stats.key != OnlineKey(key)) continue;
+    observed.log_position = stats.log_position;
+    observed.snapshot.unconfirmed_bytes = stats.unconfirmed_bytes;
+    observed.snapshot.unconfirmed_limit = stats.unconfirmed_limit;
+  }
   if (!context.as_of) {
-    observed.snapshot.pushed = WaitingEvents(context, OnlineKey(key), commit.through);
+    // The log's position is that of the newest event that was pushed or learned.
+    if (observed.log_position > commit.through)
+      observed.snapshot.pushed = static_cast<int64_t>(observed.log_position - commit.through);
     observed.snapshot.since_append = context.stores.clock.Now() - observed.state->snapshot.time;
   }
   observed.views = OverPlan(

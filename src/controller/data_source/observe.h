@@ -19,6 +19,7 @@ struct Observed {
   std::vector<feature::ViewPlanPtr> views;  // that the online state should hold
   Snapshot snapshot;
   OnlineSnapshot online;
+  uint64_t log_position = 0;  // of the online log
 };
 
 Observed Observe(Context& context, const resource::Resource& resource);

@@ -1,44 +1,22 @@
 #include <atomic>
+#include <chrono>
 
 #include "base/log.h"
 #include "controller/controllers.h"
 #include "controller/feature_view/observe.h"
+#include "controller/feature_view/refresh.h"
 #include "controller/key.h"
 #include "controller/status_writer.h"
+#include "controller/tail.h"
 #include "feature/batch.h"
 
 namespace millrace::controller::feature_view {
 namespace {
 
-// The events' time, id and keys, then the features: one row an event.
-Result<Table> Published(const feature::ViewPlan& plan, const Table& events, const Table& features) {
-  std::vector<Field> fields;
-  std::vector<Column> columns;
-  std::vector<size_t> leading = {plan.source.event_time};
-  if (plan.source.event_id) leading.push_back(*plan.source.event_id);
-  leading.insert(leading.end(), plan.keys.begin(), plan.keys.end());
-  for (const size_t index : leading) {
-    const std::string& name = plan.source.schema[index].name;
-    const Schema so_far(fields);
-    // A feature of the same name is what the table is about.
-    if (so_far.Find(name) || features.schema().Find(name)) continue;
-    MR_ASSIGN_OR_RETURN(Column column, events.Find(name));
-    fields.push_back(plan.source.schema[index]);
-    columns.push_back(std::move(column));
-  }
-  for (size_t i = 0; i < features.num_columns(); ++i) {
-    fields.push_back(features.schema()[i]);
-    columns.push_back(features.column(i));
-  }
-  return Table::Create(Schema(std::move(fields)), std::move(columns));
-}
-
-Status Compute(Context& context, const resource::ResourceKey& key, const ViewState& view,
-               const std::string& input, TaskContext& task) {
+Status ComputeAll(Context& context, const resource::ResourceKey& key, const ViewState& view,
+                  const DeltaTable& source, const std::string& input, TaskContext& task) {
   const int64_t total = view.source.snapshot.num_rows;
   task.Report("reading events", 0, total);
-  MR_ASSIGN_OR_RETURN(const DeltaTable source,
-                      DeltaTable::Open(context.layout.Events(key.project, view.source.plan.name)));
   MR_ASSIGN_OR_RETURN(const Table events, source.Read(view.source.snapshot));
   std::atomic<int64_t> done{0};
   feature::BatchOptions options;
@@ -52,8 +30,57 @@ Status Compute(Context& context, const resource::ResourceKey& key, const ViewSta
   MR_ASSIGN_OR_RETURN(
       const DeltaTable table,
       DeltaTable::OpenOrCreate(context.layout.Features(key.project, key.name), published.schema()));
-  MR_RETURN_IF_ERROR(table.Overwrite(published, {.user_metadata = input}).status());
-  LogInfo("features computed", {{"resource", key.ToString()}, {"rows", std::to_string(total)}});
+  return table.Overwrite(published, {.user_metadata = input, .rows_a_file = kRowsAFile}).status();
+}
+
+// The version of the source that the table was made from, with the definition as it is.
+std::optional<int64_t> MadeFrom(const feature::ViewPlan& plan, const DeltaSnapshot& made) {
+  const std::string prefix = plan.digest + "@";
+  if (!made.user_metadata.starts_with(prefix) || made.user_metadata.size() > prefix.size() + 18)
+    return std::nullopt;
+  int64_t version = 0;
+  for (const char c : made.user_metadata.substr(prefix.size())) {
+    if (c < '0' || c > '9') return std::nullopt;
+    version = version * 10 + (c - '0');
+  }
+  return version;
+}
+
+// False when the table has to be made as a whole.
+Result<bool> TryRefresh(Context& context, const resource::ResourceKey& key, const ViewState& view,
+                        const DeltaTable& source, const std::string& input, TaskContext& task) {
+  const Result<DeltaTable> table = DeltaTable::Open(context.layout.Features(key.project, key.name));
+  if (!table.ok()) return false;
+  MR_ASSIGN_OR_RETURN(const DeltaSnapshot made, table->Snapshot());
+  const std::optional<int64_t> made_from = MadeFrom(*view.plan, made);
+  if (!made_from) return false;
+  MR_ASSIGN_OR_RETURN(const std::vector<DeltaCommit> history, source.History());
+  const Refresh refresh = PlanRefresh(*view.plan, history, *made_from, view.source.snapshot.version);
+  if (refresh.whole) return false;
+  task.Report("computing what has changed", 0, 0);
+  std::atomic<int64_t> done{0};
+  const Result<int64_t> refreshed =
+      RefreshFeatures(*view.plan, {source, view.source.snapshot, *table, made}, refresh.from, input,
+                      [&](int64_t rows) { task.Report("computing what has changed", done += rows, 0); });
+  if (!refreshed.ok()) return refreshed.status();
+  return true;
+}
+
+Status Compute(Context& context, const resource::ResourceKey& key, const ViewState& view,
+               const std::string& input, TaskContext& task) {
+  const auto began = std::chrono::steady_clock::now();
+  MR_ASSIGN_OR_RETURN(const DeltaTable source,
+                      DeltaTable::Open(context.layout.Events(key.project, view.source.plan.name)));
+  const Result<bool> refreshed = TryRefresh(context, key, view, source, input, task);
+  // What cannot be refreshed is made as a whole: that needs nothing of what is there.
+  const bool whole = !refreshed.ok() || !*refreshed;
+  if (whole) MR_RETURN_IF_ERROR(ComputeAll(context, key, view, source, input, task));
+  const auto took = std::chrono::steady_clock::now() - began;
+  LogInfo("features computed",
+          {{"resource", key.ToString()},
+           {"rows", std::to_string(view.source.snapshot.num_rows)},
+           {"of", whole ? "all" : "what has changed"},
+           {"ms", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count())}});
   return Ok();
 }
 
