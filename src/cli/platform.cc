@@ -186,8 +186,7 @@ Status Platform::Parts::StartServer() {
                                  .service_plan =
                                      [this](const std::string& project, const std::string& service) {
                                        return manager->ServicePlan(project, service);
-                                     },
-                                 .on_dead_letters = {}});
+                                     }});
   api::AddRegistryRoutes(
       router, {.store = *resources, .registry = *registry, .runs_dir = options.data_dir + "/runs"});
   oip::AddRoutes(router, {.endpoints = &endpoints, .version = std::string(kVersion), .ready = {}});

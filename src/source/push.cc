@@ -119,6 +119,7 @@ class PushParser {
       }
     }
     pushed_.updates.push_back(std::move(update));
+    pushed_.update_rows.push_back(number_);
     return Ok();
   }
 
@@ -132,6 +133,7 @@ class PushParser {
       return InvalidArgument("the event has no event time '{}'", shape_.event_time);
     }
     for (size_t c = 0; c < values.size(); ++c) MR_RETURN_IF_ERROR(builders_[c].Append(values[c]));
+    pushed_.event_rows.push_back(number_);
     return Ok();
   }
 

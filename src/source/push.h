@@ -15,6 +15,7 @@
 // ResourceExhausted, one that cannot be read at all InvalidArgument. Thread safe.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,6 +54,9 @@ struct EventUpdate {
 struct PushedEvents {
   Table events;  // of the shape's schema, in order of arrival, not deduplicated
   std::vector<EventUpdate> updates;
+  // Where they stood in the body: `row` of each event and update, from 1.
+  std::vector<int64_t> event_rows;
+  std::vector<int64_t> update_rows;
   std::vector<DeadLetter> dead_letters;  // `row` counts from 1 within the body
 };
 

@@ -78,19 +78,21 @@ Result<source::EventShape> FeatureHandlers::Shape(const std::string& project, co
   return source::ShapeOf(spec, plan.schema);
 }
 
-// What the store refused, as dead letters: the row is named by its event's id where it has one.
-std::vector<source::DeadLetter> Refused(const feature::AppendResult& result, const Table& events,
-                                        const source::EventShape& shape) {
-  std::vector<source::DeadLetter> letters;
-  Result<Column> ids =
-      shape.event_id.empty() ? Result<Column>(NotFound("no ids")) : events.Find(shape.event_id);
-  for (const feature::RefusedEvent& refused : result.refused) {
-    source::DeadLetter letter{.file = "push", .row = refused.row + 1, .reason = refused.reason, .text = {}};
-    bool named = ids.ok() && refused.row >= 0 && static_cast<size_t>(refused.row) < ids->size();
-    if (named) letter.text = shape.event_id + ": " + ToText(ids->Get(static_cast<size_t>(refused.row)));
-    letters.push_back(std::move(letter));
+constexpr const char* kOrigin = "push";
+
+// An event as it was given, for people.
+std::string TextOf(const Table& events, size_t row) {
+  Json json = Json::object();
+  for (size_t c = 0; c < events.num_columns(); ++c) {
+    if (!events.column(c).IsNull(row)) json[events.schema()[c].name] = JsonOf(events.column(c).Get(row));
   }
-  return letters;
+  return FormatJson(json);
+}
+
+std::string TextOf(const feature::LateColumns& update, const std::string& id) {
+  Json json = {{id, JsonOf(update.event_id)}};
+  for (const auto& [name, value] : update.columns) json[name] = JsonOf(value);
+  return FormatJson(json);
 }
 
 Result<Json> FeatureHandlers::PushEvents(const std::string& project, const std::string& source,
@@ -98,12 +100,17 @@ Result<Json> FeatureHandlers::PushEvents(const std::string& project, const std::
   std::string key = SourceKey(project, source);
   MR_ASSIGN_OR_RETURN(source::EventShape shape, Shape(project, source));
   MR_ASSIGN_OR_RETURN(source::PushedEvents pushed, source::ParsePushedEvents(body, shape));
-  std::vector<source::DeadLetter> letters = std::move(pushed.dead_letters);
+  std::vector<feature::UnusedRow> letters;
+  for (source::DeadLetter& letter : pushed.dead_letters) {
+    letters.push_back({kOrigin, letter.row, std::move(letter.reason), std::move(letter.text)});
+  }
   feature::AppendResult total;
   if (pushed.events.num_rows() > 0) {
     MR_ASSIGN_OR_RETURN(total, options_.online.Append(key, pushed.events));
-    for (source::DeadLetter& letter : Refused(total, pushed.events, shape))
-      letters.push_back(std::move(letter));
+    for (const feature::RefusedEvent& refused : total.refused) {
+      const auto row = static_cast<size_t>(refused.row);
+      letters.push_back({kOrigin, pushed.event_rows[row], refused.reason, TextOf(pushed.events, row)});
+    }
   }
   if (!pushed.updates.empty()) {
     std::vector<feature::LateColumns> updates;
@@ -114,15 +121,13 @@ Result<Json> FeatureHandlers::PushEvents(const std::string& project, const std::
     total.joined += joined.joined;
     total.duplicates += joined.duplicates;
     for (const feature::RefusedEvent& refused : joined.refused) {
-      size_t row = static_cast<size_t>(refused.row);
-      std::string text = row < updates.size() ? shape.event_id + ": " + ToText(updates[row].event_id) : "";
-      letters.push_back({.file = "push", .row = refused.row + 1, .reason = refused.reason, .text = text});
+      const auto row = static_cast<size_t>(refused.row);
+      letters.push_back(
+          {kOrigin, pushed.update_rows[row], refused.reason, TextOf(updates[row], shape.event_id)});
     }
   }
   // The events above are on disk already; a dead letter that cannot be kept is told, not lost in silence.
-  if (!letters.empty() && options_.on_dead_letters) {
-    MR_RETURN_IF_ERROR(options_.on_dead_letters(project, source, letters));
-  }
+  MR_RETURN_IF_ERROR(options_.online.KeepUnused(key, letters));
   Json refused = Json::array();
   for (size_t i = 0; i < std::min(letters.size(), kMaxRefusedShown); ++i) {
     refused.push_back(

@@ -8,20 +8,19 @@
 //        → {"names": [...], "types": [...], "rows": [{"values": [...], "statuses": ["PRESENT", …], "time":
 //        …}]}
 //
-// A push is answered when its events are on disk; a row that cannot be used is
-// counted, handed to on_dead_letters, and stops nothing else. int64 values that
+// A push is answered when its events are on disk, and so are its rows that cannot be
+// used: each is counted, kept for the dead-letter table, and stops nothing else. When
+// the online log is at its limit a push is refused as a whole, with 503. int64 values that
 // a double does not hold exactly are JSON integers all the same; NaN and
 // infinities are the texts "NaN", "Infinity", "-Infinity". Thread safe.
 #pragma once
 
 #include <functional>
-#include <span>
 #include <string>
 
 #include "api/http/router.h"
 #include "feature/online_store.h"
 #include "resource/store.h"
-#include "source/dead_letter.h"
 #include "telemetry/metrics.h"
 
 namespace millrace::api {
@@ -33,10 +32,6 @@ struct FeatureApiOptions {
   // The compiled plan of a FeatureService, as its controller last made it.
   std::function<Result<feature::ServicePlanPtr>(const std::string& project, const std::string& service)>
       service_plan;
-  // Keeps rows that could not be used; unset: they are only counted and answered.
-  std::function<Status(const std::string& project, const std::string& source,
-                       std::span<const source::DeadLetter> letters)>
-      on_dead_letters;
 };
 
 void AddFeatureRoutes(http::Router& router, FeatureApiOptions options);

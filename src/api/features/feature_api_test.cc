@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "api/features/values.h"
 #include "api/http/client.h"
@@ -67,21 +68,15 @@ class FeatureApi : public ::testing::Test {
 
   void StartServer() {
     http::Router router;
-    AddFeatureRoutes(
-        router,
-        {.store = *store_,
-         .online = *online_,
-         .metrics = metrics_,
-         .service_plan = [this](const std::string&,
-                                const std::string& name) -> Result<feature::ServicePlanPtr> {
-           if (name != "in") return NotFound("there is no FeatureService {}", name);
-           return service_;
-         },
-         .on_dead_letters =
-             [this](const std::string&, const std::string&, std::span<const source::DeadLetter> letters) {
-               dead_.insert(dead_.end(), letters.begin(), letters.end());
-               return Ok();
-             }});
+    AddFeatureRoutes(router,
+                     {.store = *store_,
+                      .online = *online_,
+                      .metrics = metrics_,
+                      .service_plan = [this](const std::string&,
+                                             const std::string& name) -> Result<feature::ServicePlanPtr> {
+                        if (name != "in") return NotFound("there is no FeatureService {}", name);
+                        return service_;
+                      }});
     auto access = std::make_shared<security::Access>(
         security::Access::Options{.tokens = nullptr, .anonymous = Role::kEditor});
     server_ = http::Server::Start({.port = 0}, std::move(router), access, metrics_).value();
@@ -103,7 +98,6 @@ class FeatureApi : public ::testing::Test {
   std::unique_ptr<resource::SqliteStore> store_;
   std::unique_ptr<feature::OnlineStore> online_;
   feature::ServicePlanPtr service_;
-  std::vector<source::DeadLetter> dead_;
   std::unique_ptr<http::Server> server_;
 };
 
@@ -117,7 +111,11 @@ TEST_F(FeatureApi, PushedEventsAreCountedOnceAndLookedUp) {
   EXPECT_EQ(many["duplicates"], 1);
   EXPECT_EQ(many["joined"], 1);
   EXPECT_EQ(many["refused"], 1);
-  ASSERT_EQ(dead_.size(), 1U);
+  const feature::LogRange log = online_->ReadLog("default/tx", 0).value();
+  ASSERT_EQ(log.unused.size(), 1U) << "and on disk";
+  EXPECT_EQ(log.unused[0].second.origin, "push");
+  EXPECT_EQ(log.unused[0].second.row, 3);
+  EXPECT_NE(log.unused[0].second.text.find("yesterday"), std::string::npos);
   EXPECT_NE(many["reasons"][0]["reason"].get<std::string>().find("yesterday"), std::string::npos) << many;
   Json row = Post("featureviews/v/get", R"({"keys": {"k": 7}, "time": "2026-01-01T02:00:00Z"})");
   EXPECT_EQ(row["names"], Json({"n_1d", "s_1d"}));
@@ -127,6 +125,34 @@ TEST_F(FeatureApi, PushedEventsAreCountedOnceAndLookedUp) {
   Json unknown = Post("featureviews/v/get", R"({"keys": [{"k": 8}, {"k": null}]})");
   ASSERT_EQ(unknown["rows"].size(), 2U);
   EXPECT_EQ(unknown["rows"][0]["statuses"][1], "NOT_FOUND") << unknown;
+}
+
+TEST_F(FeatureApi, WhatTheStateRefusesIsKeptWithItsRowAndText) {
+  Post("datasources/tx/push", R"({"t": "2026-01-02T00:00:00Z", "id": 1, "k": 7, "x": 0.5})");
+  Json answer = Post("datasources/tx/push", R"([{"id": 99, "fraud": true}, 5,
+      {"t": "2001-01-01T00:00:00Z", "id": 2, "k": 8, "x": 1.5}])");
+  EXPECT_EQ(answer["refused"], 3);
+  const feature::LogRange log = online_->ReadLog("default/tx", 0).value();
+  std::map<int64_t, feature::UnusedRow> by_row;
+  for (const auto& [position, row] : log.unused) by_row[row.row] = row;
+  ASSERT_EQ(by_row.size(), 3U);
+  EXPECT_EQ(by_row[1].text, R"({"fraud":true,"id":99})");
+  EXPECT_NE(by_row[1].reason.find("no event with id 99"), std::string::npos) << by_row[1].reason;
+  EXPECT_EQ(by_row[2].reason, "an event is an object");
+  EXPECT_NE(by_row[3].reason.find("is late"), std::string::npos) << by_row[3].reason;
+  EXPECT_NE(by_row[3].text.find(R"("k":8)"), std::string::npos) << by_row[3].text;
+}
+
+TEST_F(FeatureApi, AtTheLogsLimitAPushIsRefusedAsAWholeWith503) {
+  server_.reset();
+  online_.reset();
+  online_ =
+      feature::OnlineStore::Open({.directory = dir_.path() + "/online", .max_unconfirmed_bytes = 1}).value();
+  StartServer();
+  Json answer =
+      Post("datasources/tx/push", R"({"t": "2026-01-01T00:00:00Z", "id": 1, "k": 7, "x": 0.5})", 503);
+  EXPECT_NE(answer["message"].get<std::string>().find("offline tables"), std::string::npos) << answer;
+  EXPECT_EQ(online_->Stats().front().events, 0);
 }
 
 TEST_F(FeatureApi, AServicesVectorCountsTheRequestsOwnEvent) {

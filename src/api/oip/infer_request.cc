@@ -349,6 +349,7 @@ Result<InferRequest> ReadRequest(const dom::object& root, std::string_view binar
   request.binary_output = binary_output.value_or(false);
   request.features = features.value_or(false);
   request.learn = learn.value_or(true);
+  request.learn_asked = learn.value_or(false);
 
   MR_ASSIGN_OR_RETURN(const std::vector<dom::element> inputs, ArrayField(root, "inputs"));
   if (inputs.empty()) return InvalidArgument("the request has no 'inputs'");

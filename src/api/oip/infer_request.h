@@ -70,6 +70,7 @@ struct InferRequest {
   bool binary_output = false;            // parameters.binary_data_output
   bool features = false;                 // parameters.features: answer the computed features, too
   bool learn = true;                     // parameters.learn: false keeps the event out of the state
+  bool learn_asked = false;              // parameters.learn is there, and true
 
   const Tensor* Find(std::string_view name) const;
 };

@@ -81,6 +81,8 @@ class Routes {
   Result<Target> Find(const Request& request) const;
   // The same, but Unavailable when nothing is served.
   Result<Target> FindReady(const Request& request) const;
+  // Whether a scored event is learned: PermissionDenied when the caller asks for it and may not.
+  static Status DecideLearning(const Request& request, const Target& target, InferRequest& infer);
   Result<Response> TryInfer(const Request& request) const;
 
   Options options_;
@@ -201,6 +203,22 @@ Result<std::optional<size_t>> JsonLength(const Request& request) {
   return std::optional<size_t>(length);
 }
 
+// A score changes nothing; an event that is learned changes the scores of others. So it needs
+// what pushing it needs (docs/adr/0017-learning-needs-the-permission-to-push.md).
+Status Routes::DecideLearning(const Request& request, const Target& target, InferRequest& infer) {
+  if (!target.version->learns() || !infer.learn) return Ok();
+  if (request.Allows(Permission::kPush, target.endpoint->project())) return Ok();
+  if (infer.learn_asked) {
+    return PermissionDenied(
+        "'learn' needs the permission push in Project {}, and the caller may only predict; without 'learn' "
+        "the "
+        "event is scored and not learned",
+        target.endpoint->project());
+  }
+  infer.learn = false;
+  return Ok();
+}
+
 Result<Response> Routes::TryInfer(const Request& request) const {
   MR_ASSIGN_OR_RETURN(const Target target, FindReady(request));
   const auto start = std::chrono::steady_clock::now();
@@ -209,7 +227,8 @@ Result<Response> Routes::TryInfer(const Request& request) const {
   size_t rows = 0;
   const auto answer = [&]() -> Status {
     MR_ASSIGN_OR_RETURN(const std::optional<size_t> json_length, JsonLength(request));
-    MR_ASSIGN_OR_RETURN(const InferRequest infer, ParseInferRequest(request.body, json_length));
+    MR_ASSIGN_OR_RETURN(InferRequest infer, ParseInferRequest(request.body, json_length));
+    MR_RETURN_IF_ERROR(DecideLearning(request, target, infer));
     MR_ASSIGN_OR_RETURN(const RequestRows given, ReadRows(infer, version));
     const auto* events = std::get_if<EventRows>(&given);
     const auto* features = std::get_if<FeatureRows>(&given);

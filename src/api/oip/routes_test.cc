@@ -36,10 +36,16 @@ class OpenInference : public ::testing::Test {
     auto bare = inference::LoadedModel::Create("plain", 1, inference::testing::StepModel(2, 0, 1, 10, 20),
                                                nullptr, {});
     ASSERT_TRUE(plain_->Swap(*bare).ok());
+    Serve(security::Role::kEditor);
+  }
+
+  void Serve(security::Role anonymous) {
+    client_.reset();
+    server_.reset();
     http::Router router;
     AddRoutes(router, {.endpoints = &endpoints_, .version = "0.1.0", .ready = {}});
     auto access = std::make_shared<security::Access>(
-        security::Access::Options{.tokens = nullptr, .anonymous = security::Role::kViewer});
+        security::Access::Options{.tokens = nullptr, .anonymous = anonymous});
     auto started = http::Server::Start({.port = 0}, std::move(router), access, metrics_);
     ASSERT_TRUE(started.ok()) << started.status().ToString();
     server_ = std::move(*started);
@@ -97,6 +103,21 @@ TEST_F(OpenInference, DescribesTheServerAndItsModels) {
   ASSERT_EQ(index.size(), 2U);
   EXPECT_EQ(index[1]["name"], "shop.plain");
   EXPECT_EQ(index[1]["state"], "READY");
+}
+
+TEST_F(OpenInference, WhoMayOnlyPredictIsAnsweredAndTeachesNothing) {
+  Serve(security::Role::kViewer);
+  const auto scored = Send(Method::kPost, "/v2/models/fraud/infer", EventBody(1, 10));
+  EXPECT_EQ(scored.status, 200) << scored.body;
+  const auto asked =
+      Send(Method::kPost, "/v2/models/fraud/infer", EventBody(2, 11, R"(,"parameters":{"learn":true})"));
+  EXPECT_EQ(asked.status, 403) << asked.body;
+  EXPECT_NE(asked.body.find("needs the permission push"), std::string::npos) << asked.body;
+  Serve(security::Role::kEditor);
+  const auto third =
+      Send(Method::kPost, "/v2/models/fraud/infer", EventBody(3, 12, R"(,"parameters":{"learn":true})"));
+  EXPECT_EQ(third.status, 200) << third.body;
+  AwaitCount(1);
 }
 
 TEST_F(OpenInference, ScoresAnEventThenLearnsItOnce) {
