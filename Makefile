@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export CCACHE_NOHASHDIR := 1
 export CCACHE_BASEDIR := $(CURDIR)
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fuzz lint format bench verify-features clean
+.PHONY: help setup build demo test test-cluster check fuzz lint format bench verify-features clean
 
 help: ## this list
 	@grep -E '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -21,6 +21,11 @@ demo: build ## card fraud from raw rows to served scores; DATA=DIR takes other r
 
 test: setup ## everything that CI runs
 	@scripts/test.sh
+
+test-cluster: setup ## what talks to Kubernetes, against a real one on this machine
+	@cmake --preset debug > /dev/null
+	@ninja -C build/debug cluster_test
+	@scripts/test_cluster.sh --node build/debug || [ $$? -eq 77 ]
 
 check: setup ## unit tests of the modules that changed, for the developer's loop
 	@scripts/check.sh
