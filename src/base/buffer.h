@@ -1,22 +1,20 @@
-// Buffer: an array of plain values that may begin uninitialised, on large pages.
+// Buffer: an array of plain values that may begin uninitialised.
 //
 // For what has millions of values and is overwritten whole at once: a vector would
-// fill it with zeros first, on pages of 4 KiB, whose faults and TLB misses cost more
-// than the work. A vector can be adopted, so whoever has one need not copy it.
+// fill it with zeros first. Memory is passed over in order by those who use it, so
+// large pages are not asked for: they spare few TLB misses then, and in a virtual
+// machine whose host takes free large pages back, getting them anew takes longer than
+// the work (docs/performance.md, "Features offline"). A vector can be adopted, so
+// whoever has one need not copy it.
 // Move-only; owns its memory; not thread safe, but threads may write distinct values.
 //
 //   auto rows = Buffer<int64_t>::Uninitialized(1'000'000);
 //   Buffer<double> adopted = std::vector<double>{1.5, 2.5};
 #pragma once
 
-#include <sys/mman.h>
-
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <new>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -35,17 +33,10 @@ class Buffer {
   Buffer(std::initializer_list<T> values) : Buffer(std::vector<T>(values)) {}
   static Buffer Uninitialized(size_t size) {
     Buffer buffer;
-    buffer.size_ = size;
     if (size == 0) return buffer;
-    const size_t bytes = size * sizeof(T);
-    // A large page at the end only where it is mostly used.
-    const size_t huge = (bytes + kHugePage / 2) / kHugePage * kHugePage;
-    const size_t alignment = huge > 0 ? kHugePage : size_t{64};
-    buffer.block_ =
-        Block(::operator new(std::max(bytes, huge), std::align_val_t{alignment}), Free{alignment});
-    buffer.data_ = static_cast<T*>(buffer.block_.get());
-    // Where the system has none, it is only slower.
-    if (huge > 0) (void)::madvise(buffer.data_, huge, MADV_HUGEPAGE);
+    buffer.block_ = std::make_unique_for_overwrite<T[]>(size);
+    buffer.data_ = buffer.block_.get();
+    buffer.size_ = size;
     return buffer;
   }
 
@@ -74,15 +65,8 @@ class Buffer {
   const T* end() const { return data_ + size_; }
 
  private:
-  static constexpr size_t kHugePage = size_t{2} << 20;
-  struct Free {
-    size_t alignment = 0;
-    void operator()(void* block) const { ::operator delete(block, std::align_val_t{alignment}); }
-  };
-  using Block = std::unique_ptr<void, Free>;
-
-  std::vector<T> adopted_;  // either this
-  Block block_;             // or this holds the values
+  std::vector<T> adopted_;      // either this
+  std::unique_ptr<T[]> block_;  // or this holds the values
   T* data_ = nullptr;
   size_t size_ = 0;
 };

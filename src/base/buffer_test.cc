@@ -25,7 +25,7 @@ TEST(Buffer, IsEmptyAfterItIsMovedFrom) {
   EXPECT_EQ(second.begin(), second.end());
 }
 
-TEST(Buffer, HoldsEverySizeFromNothingToMoreThanALargePage) {
+TEST(Buffer, HoldsEverySizeFromNothingToMillions) {
   for (const size_t size :
        {size_t{0}, size_t{1}, size_t{1000}, (size_t{1} << 18) - 1, (size_t{1} << 20) + 5}) {
     auto buffer = Buffer<uint64_t>::Uninitialized(size);
