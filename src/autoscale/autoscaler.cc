@@ -130,7 +130,9 @@ class QueueAutoscaler : public Autoscaler {
     input.replicas = observation.replicas;
     input.status_replicas = static_cast<int32_t>(observation.pods.size());
     input.pods = observation.pods;
-    const TriggerReading reading{"", static_cast<double>(observation.outstanding), std::nullopt};
+    const LoadHistory& load = *observation.load;
+    const bool active = observation.outstanding > 0 || load.Mean(kActiveWindow).arrivals > 0;
+    const TriggerReading reading{"", load.Mean(kValueWindow).outstanding, active};
     input.readings.assign(spec_.triggers.size(), reading);
     Answer answer{input.replicas, {}};
     const Micros since = observation.now - *begun_;
@@ -146,6 +148,9 @@ class QueueAutoscaler : public Autoscaler {
   }
 
  private:
+  static constexpr Micros kActiveWindow = std::chrono::seconds(60);
+  static constexpr Micros kValueWindow = std::chrono::seconds(15);
+
   void Apply(QueueResult result, QueueInput& input, Answer& answer) {
     state_ = std::move(result.state);
     input.replicas = answer.replicas = result.desired;

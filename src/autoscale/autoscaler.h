@@ -58,7 +58,8 @@ std::unique_ptr<Autoscaler> MakeHpaAutoscaler(const HpaSpec& spec, const HpaOpti
 // KPA on concurrency or requests per second. The gateway tells it of a request that finds no replica at once.
 std::unique_ptr<Autoscaler> MakeKpaAutoscaler(const KpaSpec& spec);
 
-// KEDA on requests in flight and waiting: the value of each MetricTrigger of the spec. With `push` the
+// KEDA with an external scaler: the value of each MetricTrigger of the spec is the mean of requests in flight
+// and waiting over 15 s, and it is active when there was a request in the last minute. With `push` the
 // gateway tells it at once when a request finds no replica (StreamIsActive); without, it waits for the poll.
 std::unique_ptr<Autoscaler> MakeQueueAutoscaler(const QueueSpec& spec, bool push);
 

@@ -186,18 +186,22 @@ std::string TextPlot(const Trace& trace, std::span<const SimulationResult> resul
   constexpr int kFigures = 14;  // to the right of the blocks
   const int width = std::max(16, std::max(40, columns) - static_cast<int>(label) - 2 - kFigures);
   std::string text;
-  const auto line = [&](const std::string& name, const std::string& blocks, const std::string& figure) {
-    text += fmt::format("{:<{}}  {} {}\n", name, label, blocks, figure);
+  const auto line = [&](const std::string& name, const std::string& blocks, const std::string& most) {
+    text += fmt::format("{:<{}}  {} {}\n", name, label, blocks, most);
   };
-  const double rate = Most(results.first(1), Rate);
-  const double replicas = Most(results, Existing);
-  const double p99 = Most(results, P99);
-  line("requests/s", Blocks(results[0], Rate, rate, width, false), "≤ " + Short(rate));
+  const auto figure = [](double most, bool ms) {
+    if (!ms) return "≤ " + Short(most);
+    return most < 1000 ? fmt::format("≤ {} ms", Short(most)) : fmt::format("≤ {} s", Short(most / 1000));
+  };
+  const auto draw = [&](const std::string& name, const SimulationResult& result, const Value& value,
+                        bool ms) {
+    const double most = Most(std::span<const SimulationResult>(&result, 1), value);
+    line(name, Blocks(result, value, most, width, ms), figure(most, ms));
+  };
+  draw("requests/s", results[0], Rate, false);
   for (const SimulationResult& result : results) {
-    const std::span<const SimulationResult> one(&result, 1);
-    line(result.policy + " replicas", Blocks(result, Existing, replicas, width, false),
-         "≤ " + Short(Most(one, Existing)));
-    line(result.policy + " p99", Blocks(result, P99, p99, width, true), "≤ " + Short(Most(one, P99)) + " ms");
+    draw(result.policy + " replicas", result, Existing, false);
+    draw(result.policy + " p99", result, P99, true);
   }
   std::string axis(static_cast<size_t>(width), ' ');
   for (int i = 0; i < 4; ++i) {

@@ -11,7 +11,8 @@
 
 namespace millrace::autoscale {
 
-// `columns` wide at most; at least 40.
+// `columns` wide at most; at least 40. Each line has a scale of its own, whose top is beside it; that of
+// latencies is logarithmic.
 std::string TextPlot(const Trace& trace, std::span<const SimulationResult> results, int columns);
 
 // Self-contained: no script, no reference to anything outside.

@@ -35,7 +35,7 @@ TEST(Plot, DrawsLinesOfBlocks) {
   const std::string text = TextPlot(Day(), results, 54);
   EXPECT_EQ(text,
             "requests/s           ▇▇█████████████████ ≤ 123\n"
-            "hpa replicas         ▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄ ≤ 4\n"
+            "hpa replicas         ███████████████████ ≤ 4\n"
             "hpa p99              ▇▇▇▇▇▇█████████████ ≤ 288 ms\n"
             "kpa replicas         ███████████████████ ≤ 8\n"
             "kpa p99              ▇▇▇▇▇▇█████████████ ≤ 288 ms\n"

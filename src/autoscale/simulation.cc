@@ -95,7 +95,7 @@ class Simulation {
     result_.series.push_back({Micros(piece_begin_ / 1000), static_cast<double>(arrived_) * 1e9 / length,
                               static_cast<double>(existing - existing_seen_) / length,
                               static_cast<double>(ready - ready_seen_) / length,
-                              fleet_.piece.PercentileMs(0.99), failed - failed_seen_});
+                              fleet_.latencies.PercentileMs(0.99), failed - failed_seen_});
     // The sums of the whole are taken here too: over a year the areas themselves would wrap around.
     replica_ns_ += static_cast<double>(existing - existing_seen_);
     ready_ns_ += static_cast<double>(ready - ready_seen_);
@@ -107,7 +107,8 @@ class Simulation {
     failed_seen_ = failed;
     piece_begin_ = now;
     arrived_ = 0;
-    fleet_.piece.Clear();
+    latencies_.Add(fleet_.latencies);
+    fleet_.latencies.Clear();
   }
 
   void Evaluate(int64_t now) {
@@ -128,16 +129,15 @@ class Simulation {
   SimulationResult Finish() {
     Close(end_);
     const Fleet::Counts& counts = fleet_.counts();
-    const internal::LatencyHistogram& latencies = fleet_.latencies;
     result_.served = counts.served;
     result_.timeouts = counts.timeouts;
     result_.rejected = counts.rejected;
     result_.unfinished = fleet_.waiting().count();
-    result_.mean_ms = latencies.MeanMs();
-    result_.p50_ms = latencies.PercentileMs(0.50);
-    result_.p95_ms = latencies.PercentileMs(0.95);
-    result_.p99_ms = latencies.PercentileMs(0.99);
-    result_.max_ms = latencies.MaxMs();
+    result_.mean_ms = latencies_.MeanMs();
+    result_.p50_ms = latencies_.PercentileMs(0.50);
+    result_.p95_ms = latencies_.PercentileMs(0.95);
+    result_.p99_ms = latencies_.PercentileMs(0.99);
+    result_.max_ms = latencies_.MaxMs();
     if (counts.served > 0) {
       result_.mean_wait_ms = counts.wait_ns / static_cast<double>(counts.served) / 1e6;
       result_.waited = static_cast<double>(counts.waited) / static_cast<double>(counts.served);
@@ -155,6 +155,7 @@ class Simulation {
   Fleet fleet_;
   internal::ArrivalStream arrivals_;
   LoadHistory load_;
+  internal::LatencyHistogram latencies_;
   SimulationResult result_;
   int64_t end_ = 0;          // ns
   int64_t piece_ = 1;        // s

@@ -16,12 +16,12 @@ using controller::GroupDigits;
 
 struct Args {
   std::string trace, day;
-  double peak = 200;
+  double peak = 400;
   std::vector<std::string> policies;
   int64_t min = 0, max = 100;
   double target = 70;
-  int64_t concurrency = 8;
-  double service_ms = 20;
+  int64_t concurrency = 4;
+  double service_ms = 50;
   std::string service = "exponential";
   std::string startup = "5s", timeout = "30s";
   int64_t queue_limit = 10'000;

@@ -116,7 +116,6 @@ void Fleet::Start(const Request& request, uint32_t replica, int64_t now) {
   counts_.waited += waited > 0 ? 1 : 0;
   counts_.wait_ns += static_cast<double>(waited);
   latencies.Add(waited + takes);
-  piece.Add(waited + takes);
 }
 
 void Fleet::Arrive(int64_t now, double service_ms) {

@@ -66,7 +66,7 @@ class Fleet {
     double wait_ns = 0;
   };
   const Counts& counts() const { return counts_; }
-  LatencyHistogram latencies, piece;  // of all, and since the piece was cleared
+  LatencyHistogram latencies;  // since it was last cleared
 
  private:
   enum class Phase { kGone, kStarting, kReady, kDraining };

@@ -20,7 +20,18 @@ class LatencyHistogram {
     most_ = std::max(most_, value);
   }
 
-  void Clear() { *this = LatencyHistogram(); }
+  void Add(const LatencyHistogram& other) {
+    for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+    total_ += other.total_;
+    sum_ += other.sum_;
+    most_ = std::max(most_, other.most_);
+  }
+
+  void Clear() {
+    std::fill(counts_.begin(), counts_.end(), 0);
+    total_ = most_ = 0;
+    sum_ = 0;
+  }
 
   uint64_t total() const { return total_; }
   double MeanMs() const { return total_ == 0 ? 0 : sum_ / static_cast<double>(total_) / 1e6; }
