@@ -67,7 +67,7 @@ std::string Blocks(const SimulationResult& result, const Value& value, double mo
 // Okabe and Ito's colours, which the colour-blind can tell apart too.
 constexpr std::array<const char*, 6> kColours = {"#0072B2", "#D55E00", "#009E73",
                                                  "#CC79A7", "#E69F00", "#56B4E9"};
-constexpr double kWidth = 960, kLeft = 70, kRight = 20, kPanel = 170, kGap = 46, kTop = 60;
+constexpr double kWidth = 960, kLeft = 70, kRight = 20, kPanel = 170, kGap = 56, kTop = 60;
 
 std::string Escape(std::string_view text) {
   std::string escaped;
