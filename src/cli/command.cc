@@ -19,6 +19,9 @@ Option Real(std::string names, std::string help, double* target) {
 Option Texts(std::string names, std::string help, std::vector<std::string>* target) {
   return {.names = std::move(names), .help = std::move(help), .target = target};
 }
+Option Repeated(std::string names, std::string help, std::vector<std::string>* target) {
+  return {.names = std::move(names), .help = std::move(help), .target = target, .one_each = true};
+}
 Option OneOf(std::string names, std::string help, std::string* target, std::vector<std::string> values) {
   return {.names = std::move(names), .help = std::move(help), .target = target, .values = std::move(values)};
 }

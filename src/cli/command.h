@@ -33,6 +33,7 @@ struct Option {
   bool required = false;
   std::vector<std::string> values = {};  // the allowed ones; empty: any
   std::string env = {};                  // an environment variable that stands in for it
+  bool one_each = false;                 // of several: one value each time it is given
 };
 
 struct Command {
@@ -54,6 +55,8 @@ Option Texts(std::string names, std::string help, std::vector<std::string>* targ
 Option OneOf(std::string names, std::string help, std::string* target, std::vector<std::string> values);
 Option Required(Option option);
 Option FromEnv(Option option, std::string variable);
+// May be given again and again, each time with one value: what follows is no other value of it.
+Option Repeated(std::string names, std::string help, std::vector<std::string>* target);
 
 // Every subcommand, in the order of --help.
 std::vector<Command> Commands();

@@ -13,7 +13,10 @@ struct Args {
   std::string alias;
   std::string reason;
   std::string output;
+  std::string filter;
+  std::string run;
   int64_t version = 0;
+  int64_t limit = 100;
   bool remove = false;
 };
 
@@ -59,6 +62,35 @@ Status Versions(const Args& args) {
                     CellText(item.value("created", Json())), CellText(item.value("reason", Json()))});
   }
   Print(AlignedTable({"VERSION", "STATUS", "ALIASES", "AUC", "AP", "CREATED", "REASON"}, rows));
+  return Ok();
+}
+
+Status Runs(const Args& args) {
+  MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
+  MR_ASSIGN_OR_RETURN(const Json answer,
+                      GetJson(client, fmt::format("{}/runs?limit={}&filter={}", ModelPath(args), args.limit,
+                                                  http::PercentEncode(args.filter))));
+  if (args.output == "json") {
+    Print(FormatJson(answer, 2) + "\n");
+    return Ok();
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& item : answer.value("items", Json::array())) {
+    const Json metrics = item.value("metrics", Json::object());
+    rows.push_back({CellText(item.value("id", Json())), CellText(item.value("name", Json())),
+                    CellText(item.value("status", Json())), CellText(metrics.value("auc_roc", Json())),
+                    CellText(metrics.value("average_precision", Json())),
+                    CellText(item.value("start", Json()))});
+  }
+  Print(AlignedTable({"RUN", "NAME", "STATUS", "AUC", "AP", "START"}, rows));
+  return Ok();
+}
+
+Status DeleteRun(const Args& args) {
+  MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
+  const std::string target = ProjectPath(args.server.project) + "/runs/" + http::PercentEncode(args.run);
+  MR_RETURN_IF_ERROR(SendJson(client, http::Method::kDelete, target, Json()).status());
+  Print(fmt::format("run {} deleted\n", args.run));
   return Ok();
 }
 
@@ -117,9 +149,24 @@ Command ModelsCommand() {
                             args->server),
       .run = [args] { return Alias(*args); },
       .footer = "millrace models alias fraud champion --version 2 --reason 'back to the last good one'"};
+  Command runs{
+      .name = "runs",
+      .help = "Runs of a model, newest first.",
+      .options =
+          WithServer({model, Text("--filter", "Only these, in MLflow's language of filters.", &args->filter),
+                      Number("--limit", "How many at most.", &args->limit), output},
+                     args->server),
+      .run = [args] { return Runs(*args); },
+      .footer = "millrace models runs fraud --filter \"metrics.auc_roc > 0.87 and params.max_depth = '5'\""};
+  Command delete_run{
+      .name = "delete-run",
+      .help = "Takes a run out of the lists; its version, if it made one, stays.",
+      .options = WithServer({Required(Text("RUN", "The run's id.", &args->run))}, args->server),
+      .run = [args] { return DeleteRun(*args); }};
   return {.name = "models",
-          .help = "The registry: models, versions, aliases.",
-          .subcommands = {std::move(list), std::move(versions), std::move(alias)}};
+          .help = "The registry: models, versions, aliases, runs.",
+          .subcommands = {std::move(list), std::move(versions), std::move(alias), std::move(runs),
+                          std::move(delete_run)}};
 }
 
 }  // namespace millrace::cli

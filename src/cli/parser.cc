@@ -25,6 +25,7 @@ void AddOption(CLI::App& app, const Option& option) {
   if (option.required) added->required();
   if (!option.values.empty()) added->check(CLI::IsMember(option.values));
   if (!option.env.empty()) added->envname(option.env);
+  if (option.one_each) added->allow_extra_args(false);
 }
 
 void AddCommand(CLI::App& parent, const Command& command, const Command** chosen) {

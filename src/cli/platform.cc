@@ -102,8 +102,10 @@ struct Platform::Parts {
 };
 
 Status Platform::Parts::OpenSecurity() {
-  MR_ASSIGN_OR_RETURN(const std::shared_ptr<security::TokenStore> tokens,
-                      security::TokenStore::Open(options.data_dir + "/tokens"));
+  MR_ASSIGN_OR_RETURN(audit, security::AuditLog::Open(options.data_dir + "/audit.log", SystemClock()));
+  MR_ASSIGN_OR_RETURN(
+      const std::shared_ptr<security::TokenStore> tokens,
+      security::TokenStore::Open(options.data_dir + "/tokens", security::RecordTokens(*audit, "system:up")));
   MR_ASSIGN_OR_RETURN(token, security::EnsureAdminToken(*tokens, options.data_dir));
   security::Access::Options access_options{.tokens = tokens, .anonymous = std::nullopt};
   if (!options.anonymous.empty()) {
@@ -117,7 +119,6 @@ Status Platform::Parts::OpenSecurity() {
     }
   }
   access = std::make_shared<security::Access>(std::move(access_options));
-  MR_ASSIGN_OR_RETURN(audit, security::AuditLog::Open(options.data_dir + "/audit.log", SystemClock()));
   return Ok();
 }
 
@@ -196,6 +197,8 @@ Status Platform::Parts::StartServer() {
   server_options.port = static_cast<uint16_t>(options.port);
   server_options.tls_certificate = options.tls_certificate;
   server_options.tls_key = options.tls_key;
+  server_options.allowed_hosts = options.allowed_hosts;
+  server_options.allowed_origins = options.allowed_origins;
   MR_ASSIGN_OR_RETURN(server,
                       http::Server::Start(std::move(server_options), std::move(router), access, metrics));
   readiness.SetReady("controllers");

@@ -20,6 +20,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "base/time.h"
@@ -35,6 +36,8 @@ struct PlatformOptions {
   int64_t port = 7070;                // 0 lets the system choose
   std::string tls_certificate = {};   // PEM files; both or none
   std::string tls_key = {};
+  std::vector<std::string> allowed_hosts = {};  // see http::ServerOptions
+  std::vector<std::string> allowed_origins = {};
   std::string anonymous = {};  // the role of callers without a token: "", viewer, editor, admin
   std::optional<EventTime> as_of =
       {};             // the online state holds only events before it, apart from the kept one

@@ -24,21 +24,22 @@ std::string DirectoryOf(const Args& args) {
   return noted.empty() ? ".millrace" : noted;
 }
 
-Result<std::shared_ptr<security::TokenStore>> OpenTokens(const Args& args) {
-  return security::TokenStore::Open(DirectoryOf(args) + "/tokens");
-}
+struct Tokens {
+  std::unique_ptr<security::AuditLog> audit;
+  std::shared_ptr<security::TokenStore> store;
+};
 
-// Recorded before it takes effect, beside a server that may be running: who can
-// write the data directory needs no token, so the record names the system's user.
-Status Record(const Args& args, const std::string& what, const std::string& change) {
-  MR_ASSIGN_OR_RETURN(const std::unique_ptr<security::AuditLog> audit,
-                      security::AuditLog::Open(DirectoryOf(args) + "/audit.log", SystemClock()));
-  return audit
-      ->Append({.who = fmt::format("uid:{}", ::getuid()),
-                .what = what,
-                .resource = "/Token/" + args.name,
-                .change = change})
-      .status();
+// Changes are recorded before they take effect, beside a server that may be running: who
+// can write the data directory needs no token, so the record names the system's user.
+Result<Tokens> OpenTokens(const Args& args) {
+  const std::string directory = DirectoryOf(args);
+  Tokens tokens;
+  MR_ASSIGN_OR_RETURN(tokens.audit, security::AuditLog::Open(directory + "/audit.log", SystemClock()));
+  MR_ASSIGN_OR_RETURN(
+      tokens.store,
+      security::TokenStore::Open(directory + "/tokens",
+                                 security::RecordTokens(*tokens.audit, fmt::format("uid:{}", ::getuid()))));
+  return tokens;
 }
 
 Status Create(const Args& args) {
@@ -47,15 +48,15 @@ Status Create(const Args& args) {
     role = security::ParseRole(args.role);
     if (!role) return InvalidArgument("'{}' is no role: viewer, editor or admin.", args.role);
   }
-  MR_ASSIGN_OR_RETURN(const std::shared_ptr<security::TokenStore> tokens, OpenTokens(args));
-  MR_RETURN_IF_ERROR(Record(args, "create-token", role ? "role " + args.role : "role by grants"));
-  MR_ASSIGN_OR_RETURN(const std::string text, tokens->Create(args.name, role));
+  MR_ASSIGN_OR_RETURN(const Tokens tokens, OpenTokens(args));
+  MR_ASSIGN_OR_RETURN(const std::string text, tokens.store->Create(args.name, role));
   Print(text + "\n");
   return Ok();
 }
 
 Status List(const Args& args) {
-  MR_ASSIGN_OR_RETURN(const std::shared_ptr<security::TokenStore> tokens, OpenTokens(args));
+  MR_ASSIGN_OR_RETURN(const std::shared_ptr<security::TokenStore> tokens,
+                      security::TokenStore::Open(DirectoryOf(args) + "/tokens"));
   std::vector<std::vector<std::string>> rows;
   for (const security::TokenRecord& record : tokens->List()) {
     rows.push_back({record.name, record.role ? std::string(security::RoleName(*record.role)) : "by grants",
@@ -66,9 +67,8 @@ Status List(const Args& args) {
 }
 
 Status Revoke(const Args& args) {
-  MR_ASSIGN_OR_RETURN(const std::shared_ptr<security::TokenStore> tokens, OpenTokens(args));
-  MR_RETURN_IF_ERROR(Record(args, "revoke-token", ""));
-  MR_RETURN_IF_ERROR(tokens->Revoke(args.name));
+  MR_ASSIGN_OR_RETURN(const Tokens tokens, OpenTokens(args));
+  MR_RETURN_IF_ERROR(tokens.store->Revoke(args.name));
   Print(fmt::format("token {} revoked\n", args.name));
   return Ok();
 }

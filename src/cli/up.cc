@@ -30,6 +30,8 @@ struct Args {
   std::string anonymous;
   std::string as_of;
   std::string log_format = "text";
+  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_origins;
   std::string log_level;
   std::string project = "default";
   bool once = false;
@@ -75,12 +77,35 @@ Result<EventTime> TestStart(const Args& args, const std::string& data_dir) {
 Result<PlatformOptions> OptionsOf(const Args& args) {
   PlatformOptions options;
   options.data_dir = args.data_dir.empty() ? DefaultDataDir(args.folder) : args.data_dir;
+// What a Host header may say: a name, without scheme, port or path.
+Status CheckHost(const std::string& host) {
+  if (!host.empty() && host.find_first_of(":/ ") == std::string::npos) return Ok();
+  return InvalidArgument("--allowed-host {} should be a name such as millrace.example: no scheme, no port.",
+                         host);
+}
+
+// What browsers send as Origin: a scheme, a host and perhaps a port.
+Status CheckOrigin(const std::string& origin) {
+  const size_t scheme = origin.find("://");
+  const bool known = origin.starts_with("https://") || origin.starts_with("http://");
+  if (known && origin.size() > scheme + 3 && origin.find_first_of("/ ", scheme + 3) == std::string::npos)
+    return Ok();
+  return InvalidArgument(
+      "--allowed-origin {} should be as browsers send it: https://console.example, with "
+      "no slash at the end.",
+      origin);
+}
+
   MR_RETURN_IF_ERROR(ParseListen(args.listen, options));
   options.tls_certificate = args.tls_cert;
   options.tls_key = args.tls_key;
   options.anonymous = args.anonymous;
   if (args.as_of.empty()) return options;
   const Result<EventTime> time = ParseTime(args.as_of);
+  for (const std::string& host : args.allowed_hosts) MR_RETURN_IF_ERROR(CheckHost(host));
+  for (const std::string& origin : args.allowed_origins) MR_RETURN_IF_ERROR(CheckOrigin(origin));
+  options.allowed_hosts = args.allowed_hosts;
+  options.allowed_origins = args.allowed_origins;
   if (time.ok()) {
     options.as_of = *time;
     return options;
@@ -201,3 +226,10 @@ Command UpCommand() {
 }
 
 }  // namespace millrace::cli
+           Repeated("--allowed-host",
+                    "A name that requests may call this server by, beside its address and localhost. "
+                    "May be given again.",
+                    &args->allowed_hosts),
+           Repeated("--allowed-origin",
+                    "An origin (https://console.example) whose pages may send changes. May be given again.",
+                    &args->allowed_origins),

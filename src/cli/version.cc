@@ -5,6 +5,8 @@
 
 namespace millrace::cli {
 
+constinit const std::string_view kVersion = MILLRACE_VERSION;
+
 Command VersionCommand() {
   return {.name = "version", .help = "Prints the version.", .run = []() -> Status {
             Print(fmt::format("millrace {}\n", kVersion));

@@ -1,10 +1,10 @@
-// The version of this program; the same as in CMakeLists.txt.
+// The version of this program: the project's in CMakeLists.txt.
 #pragma once
 
 #include <string_view>
 
 namespace millrace::cli {
 
-inline constexpr std::string_view kVersion = "0.1.0";
+extern const std::string_view kVersion;
 
 }  // namespace millrace::cli

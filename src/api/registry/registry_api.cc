@@ -6,10 +6,12 @@
 
 #include "api/features/values.h"
 #include "api/registry/log_stream.h"
+#include "api/resources/body.h"
 #include "api/resources/kube.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "registry/run_filter.h"
 
 namespace millrace::api {
 
@@ -51,6 +53,8 @@ Json RunJson(const registry::Run& run) {
                {"tags", run.tags},
                {"metrics", std::move(metrics)}};
   if (run.end) json["end"] = FormatTime(*run.end);
+  json["lifecycleStage"] = run.deleted ? "deleted" : "active";
+  if (run.deleted) json["deleted"] = FormatTime(*run.deleted);
   return json;
 }
 
@@ -84,7 +88,9 @@ class RegistryHandlers {
   Response Aliases(const Request& request) { return Answer(ListAliases(Model(request))); }
   Response SetAlias(const Request& request) { return Answer(MoveAlias(request)); }
   Response DeleteAlias(const Request& request) { return Answer(RemoveAlias(request)); }
+  Response Runs(const Request& request) { return Answer(SearchRuns(request)); }
   Response Run(const Request& request) { return Answer(GetRun(request)); }
+  Response DeleteRun(const Request& request) { return Answer(RemoveRun(request)); }
   Response History(const Request& request) { return Answer(GetHistory(request)); }
   Response Log(const Request& request);
 
@@ -104,7 +110,9 @@ class RegistryHandlers {
   Result<Json> MoveAlias(const Request& request);
   Result<Json> RemoveAlias(const Request& request);
   Result<registry::Run> FindRun(const std::string& project, const std::string& id);
+  Result<Json> SearchRuns(const Request& request);
   Result<Json> GetRun(const Request& request);
+  Result<Json> RemoveRun(const Request& request);
   Result<Json> GetHistory(const Request& request);
   Result<std::string> LogPath(const std::string& project, const std::string& job, bool follow);
 
@@ -187,6 +195,34 @@ Result<Json> RegistryHandlers::GetRun(const Request& request) {
   return RunJson(run);
 }
 
+// The runs of a model are those of the experiment of its name.
+Result<Json> RegistryHandlers::SearchRuns(const Request& request) {
+  constexpr int64_t kPage = 500;
+  MR_ASSIGN_OR_RETURN(const int64_t limit, QueryNumber(request, "limit", 100));
+  MR_ASSIGN_OR_RETURN(const registry::RunFilter filter,
+                      registry::RunFilter::Parse(request.Query("filter").value_or("")));
+  MR_ASSIGN_OR_RETURN(const registry::Experiment experiment,
+                      options_.registry.FindExperiment(Model(request)));
+  Json items = Json::array();
+  const auto wanted = static_cast<size_t>(std::clamp<int64_t>(limit, 0, 1000));
+  for (int64_t offset = 0;; offset += kPage) {
+    MR_ASSIGN_OR_RETURN(const std::vector<registry::Run> runs,
+                        options_.registry.ListRuns(experiment.id, kPage, offset));
+    for (const registry::Run& run : runs) {
+      if (items.size() == wanted) return Json{{"items", std::move(items)}};
+      if (filter.Matches(run)) items.push_back(RunJson(run));
+    }
+    if (runs.size() < static_cast<size_t>(kPage)) return Json{{"items", std::move(items)}};
+  }
+}
+
+Result<Json> RegistryHandlers::RemoveRun(const Request& request) {
+  MR_ASSIGN_OR_RETURN(registry::Run run, FindRun(Project(request), std::string(request.Param("run"))));
+  MR_RETURN_IF_ERROR(options_.registry.DeleteRun(run.id, request.identity->name));
+  MR_ASSIGN_OR_RETURN(run, options_.registry.GetRun(run.id));
+  return RunJson(run);
+}
+
 Result<Json> RegistryHandlers::GetHistory(const Request& request) {
   MR_ASSIGN_OR_RETURN(registry::Run run, FindRun(Project(request), std::string(request.Param("run"))));
   MR_ASSIGN_OR_RETURN(std::vector<registry::MetricPoint> points,
@@ -262,6 +298,9 @@ void AddRegistryRoutes(http::Router& router, RegistryApiOptions options) {
                                          Bind(h, &RegistryHandlers::SetAlias), in);
   router.Add<Permission::kRegistryWrite>(Method::kDelete, model + "/aliases/{alias}",
                                          Bind(h, &RegistryHandlers::DeleteAlias), in);
+  router.Add<Permission::kRegistryRead>(Method::kGet, model + "/runs", Bind(h, &RegistryHandlers::Runs), in);
+  router.Add<Permission::kRegistryWrite>(Method::kDelete, root + "runs/{run}",
+                                         Bind(h, &RegistryHandlers::DeleteRun), in);
   router.Add<Permission::kRegistryRead>(Method::kGet, root + "runs/{run}", Bind(h, &RegistryHandlers::Run),
                                         in);
   router.Add<Permission::kRegistryRead>(Method::kGet, root + "runs/{run}/metrics/{metric}",

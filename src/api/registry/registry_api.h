@@ -5,7 +5,9 @@
 //   promoted GET    …/namespaces/P/models/M/aliases                     what they point at, and every move
 //   PUT    …/namespaces/P/models/M/aliases/A                   {"version": 3, "reason": "…"}
 //   DELETE …/namespaces/P/models/M/aliases/A
+//   GET    …/namespaces/P/models/M/runs[?filter=F&limit=N]     its runs, newest first (registry/run_filter.h)
 //   GET    …/namespaces/P/runs/R                               params, metrics, tags
+//   DELETE …/namespaces/P/runs/R                               listed no more; still shown, as deleted
 //   GET    …/namespaces/P/runs/R/metrics/KEY                   the history
 //   GET    …/namespaces/P/trainingjobs/J/log[?follow=true]     text/plain
 //

@@ -105,6 +105,22 @@ TEST_F(RegistryApi, VersionsRunsAndMetricsAreRead) {
   EXPECT_EQ(Do(Method::kGet, "default/models/none/versions").status, 404);
 }
 
+TEST_F(RegistryApi, RunsAreSearchedAndDeleted) {
+  const std::string runs = "default/models/fraud/runs";
+  EXPECT_EQ(Read(runs)["items"].size(), 1U);
+  EXPECT_EQ(Read(runs + "?filter=metrics.auc%20%3E%200.7")["items"].size(), 1U);
+  EXPECT_EQ(Read(runs + "?filter=metrics.auc%20%3E%200.8")["items"].size(), 0U);
+  EXPECT_EQ(Read(runs + "?limit=0")["items"].size(), 0U);
+  EXPECT_EQ(Do(Method::kGet, runs + "?filter=auc").status, 400);
+  EXPECT_EQ(Do(Method::kGet, "default/models/none/runs").status, 404);
+  // A run of another project is none of this one.
+  EXPECT_EQ(Do(Method::kDelete, "other/runs/" + run_).status, 404);
+  EXPECT_EQ(Do(Method::kDelete, "default/runs/" + run_).status, 200);
+  EXPECT_EQ(last_, "anonymous run.delete");
+  EXPECT_EQ(Read(runs)["items"].size(), 0U);
+  EXPECT_EQ(Read("default/runs/" + run_)["lifecycleStage"], "deleted");
+}
+
 TEST_F(RegistryApi, AnAliasIsMovedAuditedAndRemembered) {
   ClientResponse moved =
       Do(Method::kPut, "default/models/fraud/aliases/champion", R"({"version": 1, "reason": "by hand"})");
