@@ -204,6 +204,16 @@ TEST(SqliteStore, ListsByKindProjectAndLabelInPages) {
   }
   EXPECT_EQ(page.continue_token, "");
   EXPECT_EQ(names, (std::vector<std::string>{"s0", "s1", "s2", "s3", "s4", "s5", "s6"}));
+  // What is filtered away takes no place in a page.
+  const ResourceList last =
+      store
+          ->List({.kind = "DataSource",
+                  .filter = [](const Resource& resource) { return resource.metadata.name >= "s5"; },
+                  .limit = 1})
+          .value();
+  ASSERT_EQ(last.items.size(), 1U);
+  EXPECT_EQ(last.items[0].metadata.name, "s5");
+  EXPECT_NE(last.continue_token, "");
   EXPECT_EQ(store->List({.continue_token = "nonsense"}).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(store->List({.label_selector = "=="}).status().code(), Code::kInvalidArgument);
 }

@@ -5,6 +5,7 @@
 #include "controller/model/decide.h"
 #include "controller/plans.h"
 #include "controller/status_writer.h"
+#include "controller/training_job/run.h"
 #include "resource/decode.h"
 
 namespace millrace::controller::model {
@@ -44,8 +45,12 @@ Result<Observed> Observe(Context& context, const resource::Resource& resource,
     for (const registry::ModelVersion& version : versions) {
       if (version.status != registry::VersionStatus::kReady) continue;
       if (!observed.newest) observed.newest = version;
+      const auto passed = version.tags.find(std::string(training_job::kPassedTag));
       observed.snapshot.versions.push_back(
-          {.version = version.version, .definition = version.definition, .reason = version.reason});
+          {.version = version.version,
+           .definition = version.definition,
+           .reason = version.reason,
+           .passed = passed != version.tags.end() && passed->second == "true"});
     }
   }
   if (!observed.snapshot.definition.ok()) return observed;

@@ -27,6 +27,12 @@ Ready OfVersion(const Snapshot& snapshot, const Version& version) {
   if (snapshot.promoted == version.version) {
     return IsReady("Promoted", fmt::format("Version {} is {}.", version.version, snapshot.alias));
   }
+  if (version.passed) {
+    return Meanwhile(
+        snapshot, "NotPromoted",
+        fmt::format("Version {} may be promoted ({}), but the alias {} has not been moved to it.",
+                    version.version, version.reason, snapshot.alias));
+  }
   return Meanwhile(
       snapshot, "NotPromoted",
       fmt::format("Version {} was not promoted: {}", version.version,

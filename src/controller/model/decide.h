@@ -20,7 +20,8 @@ namespace millrace::controller::model {
 struct Version {
   int64_t version = 0;
   std::string definition = {};  // digest of what it was trained from
-  std::string reason = {};      // why it was promoted or not, in a sentence
+  std::string reason = {};      // what its gates said, in a sentence
+  bool passed = false;          // all of them
 };
 
 struct Job {

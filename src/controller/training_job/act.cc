@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 
 #include "base/log.h"
 #include "controller/controllers.h"
@@ -44,6 +45,16 @@ Json StatusFields(Context& context, const resource::Resource& resource, const Ob
     fields["run"] = observed.version->run_id;
     fields["metrics"] = observed.version->metrics;
     fields["promoted"] = decision.promote;
+    // What was last seen of the run while it went on is not what it came to: early stopping ends it sooner.
+    const auto rounds = observed.version->tags.find(std::string(kRoundsTag));
+    if (rounds != observed.version->tags.end()) {
+      int64_t trained = 0;  // anybody may write tags: what is no number is left out
+      const std::string& text = rounds->second;
+      if (std::from_chars(text.data(), text.data() + text.size(), trained).ec == std::errc()) {
+        fields["round"] = trained;
+        fields["rounds"] = trained;
+      }
+    }
   }
   return fields;
 }

@@ -158,7 +158,8 @@ Result<int64_t> Publish(Context& context, const PublishRequest& request) {
   version.reason = request.judgement.gates.reason;
   version.metrics = request.judgement.evaluation.metrics;
   version.tags = {{std::string(kJobTag), request.run.uid},
-                  {std::string(kPassedTag), request.judgement.gates.passed ? "true" : "false"}};
+                  {std::string(kPassedTag), request.judgement.gates.passed ? "true" : "false"},
+                  {std::string(kRoundsTag), std::to_string(request.outcome.rounds)}};
   MR_ASSIGN_OR_RETURN(const registry::ModelVersion made,
                       registry.CreateVersion(ModelName(request.run), version, kActor));
   const std::string directory =

@@ -22,6 +22,7 @@ namespace millrace::controller::training_job {
 // Tags of a version, by which the controller finds it again.
 inline constexpr std::string_view kJobTag = "millrace.job";        // the job's uid
 inline constexpr std::string_view kPassedTag = "millrace.passed";  // "true" when all gates held
+inline constexpr std::string_view kRoundsTag = "millrace.rounds";  // that were trained
 
 struct RunRequest {
   resource::ResourceKey job;
