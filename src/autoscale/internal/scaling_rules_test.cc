@@ -3,6 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <charconv>
+#include <map>
+
+#include "base/file.h"
+#include "base/text.h"
+
 namespace millrace::autoscale::internal {
 namespace {
 
@@ -179,6 +185,82 @@ TEST(HpaBehavior, RemembersRescalesInThePlacesOfOldOnes) {
       EXPECT_EQ(after, c.after);
     }
   }
+}
+
+int64_t Number(const std::string& text) {
+  int64_t value = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+  MR_CHECK(end.ptr == text.data() + text.size(), "'{}' is no number", text);
+  return value;
+}
+
+// "60/Max/Pods:4:15/Percent:100:15"
+ScalingRules RulesOf(const std::string& text) {
+  const std::vector<std::string> parts = Split(text, '/');
+  ScalingRules rules;
+  rules.stabilization_window_seconds = static_cast<int32_t>(Number(parts.at(0)));
+  rules.select = parts.at(1) == "Max"   ? SelectPolicy::kMax
+                 : parts.at(1) == "Min" ? SelectPolicy::kMin
+                                        : SelectPolicy::kDisabled;
+  for (size_t i = 2; i < parts.size(); ++i) {
+    const std::vector<std::string> policy = Split(parts[i], ':');
+    rules.policies.push_back({policy.at(0) == "Pods" ? PolicyType::kPods : PolicyType::kPercent,
+                              static_cast<int32_t>(Number(policy.at(1))),
+                              static_cast<int32_t>(Number(policy.at(2)))});
+  }
+  return rules;
+}
+
+// "5:125,7:35": numbers, and how many tenths of a second ago they were.
+template <typename Entry>
+std::vector<Entry> HistoryOf(const std::string& text) {
+  std::vector<Entry> entries;
+  if (text.empty()) return entries;
+  for (const std::string& part : Split(text, ',')) {
+    const std::vector<std::string> pair = Split(part, ':');
+    entries.push_back(
+        {static_cast<int32_t>(Number(pair.at(0))), kNow - Micros(Number(pair.at(1)) * 100'000)});
+  }
+  return entries;
+}
+
+// A line of src/autoscale/testdata/hpa_rules_random.txt; its head says what the keys mean.
+void JudgeLine(const std::string& line) {
+  std::map<std::string, std::string> fields;
+  for (const std::string& field : Split(line, ' ')) {
+    const size_t equals = field.find('=');
+    fields[field.substr(0, equals)] = field.substr(equals + 1);
+  }
+  const auto number = [&](const char* key) { return static_cast<int32_t>(Number(fields[key])); };
+  HpaSpec spec = ExternalSpec(number("min"), number("max"));
+  HpaState state{HistoryOf<Recommendation>(fields["recommended"]), HistoryOf<ScaleEvent>(fields["ups"]),
+                 HistoryOf<ScaleEvent>(fields["downs"])};
+  const HpaInput input = ExternalInput(number("replicas"), 0);
+  const bool behavior = fields.contains("up");
+  if (behavior) spec.behavior = Behavior{RulesOf(fields["up"]), RulesOf(fields["down"])};
+  const Normalized got = behavior ? NormalizeWithBehavior(spec, {}, input, number("asked"), state)
+                                  : Normalize(spec, {}, input, number("asked"), state);
+  EXPECT_EQ(got.replicas, number("becomes")) << line;
+  EXPECT_EQ(got.scaling_limited.reason, fields["limited"]) << line;
+  EXPECT_EQ(got.able_to_scale.reason, fields["able"]) << line;
+  std::vector<std::string> left;
+  for (const Recommendation& recommendation : state.recommendations) {
+    left.push_back(std::to_string(recommendation.replicas));
+  }
+  EXPECT_EQ(Join(left, ","), fields["left"]) << line;
+}
+
+TEST(HpaBehavior, DoesWhatTheCodeOfKubernetesDid) {
+  const auto text =
+      ReadFile(std::string(MILLRACE_SOURCE_DIR) + "/src/autoscale/testdata/hpa_rules_random.txt");
+  ASSERT_TRUE(text.ok()) << text.status().ToString();
+  int cases = 0;
+  for (const std::string& line : Split(*text, '\n')) {
+    if (line.empty() || line[0] == '#') continue;
+    JudgeLine(line);
+    ++cases;
+  }
+  EXPECT_EQ(cases, 800);
 }
 
 }  // namespace
