@@ -28,9 +28,10 @@ inline Amounts Least(const Amounts& a, const Amounts& b) {
 // How many times `one` goes into `free`, `most` at most.
 inline int64_t Times(const Amounts& free, const Amounts& one, int64_t most) {
   for (size_t r = 0; r < kResources; ++r) {
-    if (one[r] <= 0) continue;
-    if (free[r] < one[r]) return 0;
-    most = std::min(most, free[r] / one[r]);
+    if (one[r] > 0 && free[r] < one[r]) return 0;  // before any division
+  }
+  for (size_t r = 0; r < kResources; ++r) {
+    if (one[r] > 0) most = std::min(most, free[r] / one[r]);
   }
   return most;
 }

@@ -27,7 +27,7 @@ class Search {
   std::optional<Preemption> Run() {
     CollectOwn();
     CollectReclaimed();
-    if (candidates_.empty()) return std::nullopt;
+    if (candidates_.empty() || !FitsInThePlaceOfAll()) return std::nullopt;
     std::sort(candidates_.begin(), candidates_.end(), [&](const Candidate& a, const Candidate& b) {
       const Turn& turn_a = state_.entries[a.id].turn;
       const Turn& turn_b = state_.entries[b.id].turn;
@@ -89,10 +89,40 @@ class Search {
     Charge(state_.catalog, pool_, DemandOf(id), state_.entries[id].placement, times, use_);
   }
 
+  // Most searches end here: not even all of them would make room.
+  bool FitsInThePlaceOfAll() {
+    Amounts most = state_.later[pool_].free_sum;
+    for (const Candidate& candidate : candidates_) most = Add(most, DemandOf(candidate.id).total);
+    for (size_t r = 0; r < kResources; ++r) {
+      if (demand_.total[r] > most[r]) return false;
+    }
+    use_ = state_.later[pool_];
+    for (const Candidate& candidate : candidates_) Move(candidate.id, -1);
+    return Fits();
+  }
+
+  // Whether what `project` now lacks of its own, with what others were left short before,
+  // is less than what is gained. Else it would reclaim in turn, and so on without end.
+  bool Heals(size_t project) {
+    const QuotaLine& line = Project(project).lines[pool_];
+    Amounts lacks = short_;
+    for (size_t r = 0; r < kResources; ++r) {
+      if (!(line.limited & (1U << r)) || demand_.total[r] <= 0) continue;
+      lacks[r] += std::max<int64_t>(0, line.nominal[r] - use_.used[project][r]);
+      if (lacks[r] >= demand_.total[r]) return false;
+    }
+    short_ = lacks;
+    return true;
+  }
+
   bool TakeUntilItFits() {
     for (const Candidate& candidate : candidates_) {
       if (candidate.reclaimed && !BorrowsIn(DemandOf(candidate.id).project, use_)) continue;
       Move(candidate.id, -1);
+      if (candidate.reclaimed && !Heals(DemandOf(candidate.id).project)) {
+        Move(candidate.id, 1);
+        continue;
+      }
       chosen_.push_back(candidate.id);
       if (Fits()) return true;
     }
@@ -120,6 +150,7 @@ class Search {
   std::vector<Candidate> candidates_;
   PoolUse use_;
   std::vector<Id> chosen_;
+  Amounts short_{};  // what projects lack of their own because of those chosen
   Placement placement_;
 };
 
