@@ -167,6 +167,6 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "{}\n", result.status().ToString());
     return 1;
   }
-  fmt::print("{}\n", FormatJson(*result));
+  fmt::print("{}\n", millrace::FormatJson(*result));
   return 0;
 }

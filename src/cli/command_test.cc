@@ -65,6 +65,7 @@ TEST(Commands, MistakesAreUsageErrorsAndRunNothing) {
   const std::vector<std::vector<std::string>> mistakes = {
       {},
       {"brunch"},
+      {"brunch", "--help"},
       {"branch"},
       {"branch", "leaf"},
       {"branch", "leaf", "word", "--nope"},
@@ -82,6 +83,7 @@ TEST(Commands, HelpIsOfTheCommandThatWasAsked) {
   Seen seen;
   std::string help;
   EXPECT_EQ(RunWith({"branch", "leaf", "--help"}, seen, &help), kExitOk);
+  EXPECT_NE(help.find("Usage: millrace branch leaf"), std::string::npos) << help;
   EXPECT_NE(help.find("--number"), std::string::npos);
   EXPECT_EQ(seen.runs, 0);
 }

@@ -38,10 +38,6 @@ void PrintItems(const Args& args, const resource::Kind& kind, const Json& items,
     for (const Json& item : items) Print("---\n" + resource::ToYaml(item));
     return;
   }
-  if (args.output == "json") {
-    for (const Json& item : items) Print(FormatJson(item, 2) + "\n");
-    return;
-  }
   const bool wide = args.output == "wide";
   const EventTime now = SystemClock().Now();
   std::vector<std::vector<std::string>> rows;
@@ -100,6 +96,7 @@ Status Get(const Args& args) {
     return Watch(args, client, names.front());
   }
   size_t found = 0;
+  Json all = Json::array();  // for -o json: one document, whatever was asked for
   for (size_t i = 0; i < names.size();) {
     // Rows of one kind make one table.
     const resource::Kind* kind = names[i].kind;
@@ -109,7 +106,16 @@ Status Get(const Args& args) {
       for (const Json& item : ItemsOf(answer)) items.push_back(item);
     }
     found += items.size();
-    PrintItems(args, *kind, items, names.size() > 1);
+    if (args.output == "json") {
+      all.insert(all.end(), items.begin(), items.end());
+    } else {
+      PrintItems(args, *kind, items, names.size() > 1);
+    }
+  }
+  if (args.output == "json") {
+    const bool one = names.size() == 1 && !names.front().name.empty();
+    const Json list = {{"apiVersion", "v1"}, {"kind", "List"}, {"items", all}};
+    Print(FormatJson(one ? all.at(0) : list, 2) + "\n");
   }
   if (found == 0 && args.output.empty()) {
     PrintError(fmt::format("There are none in project {}.", args.server.project));

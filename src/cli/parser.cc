@@ -66,9 +66,18 @@ int RunCommands(const std::vector<Command>& commands, const std::vector<std::str
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
+    const std::string unknown = DidYouMean(commands, arguments);
+    if (!unknown.empty()) {
+      PrintError(unknown);
+      return kExitUsage;
+    }
     const CLI::App* asked = &app;
-    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
-    out = asked->help();
+    std::string before;  // the words that lead to the command, for its line of usage
+    while (!asked->get_subcommands().empty()) {
+      before += (before.empty() ? "" : " ") + asked->get_name();
+      asked = asked->get_subcommands().front();
+    }
+    out = asked->help(before);
     return kExitOk;
   } catch (const CLI::ParseError& error) {
     const std::string unknown = DidYouMean(commands, arguments);

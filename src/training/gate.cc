@@ -9,6 +9,9 @@
 namespace millrace::training {
 namespace {
 
+// How the sentence of a gate that failed begins.
+constexpr std::string_view kFailed = "failed: ";
+
 constexpr size_t kMaxBytes = 256;
 constexpr size_t kMaxTerms = 16;
 constexpr std::string_view kChampion = "champion.";
@@ -259,12 +262,12 @@ GateVerdict EvaluateGate(const Gate& gate, const MetricValues& metrics,
   const std::string& missing = left.missing.empty() ? right.missing : left.missing;
   if (!missing.empty()) {
     verdict.sentence =
-        fmt::format("failed: '{}' cannot be judged, as {} was not computed", gate.text, missing);
+        fmt::format("{}'{}' cannot be judged, as {} was not computed", kFailed, gate.text, missing);
     return verdict;
   }
   verdict.passed = Holds(left.value, gate.op, right.value);
   const auto [a, b] = Numbers(left.value, right.value);
-  verdict.sentence = fmt::format("{}: {} is {}, {} {}", verdict.passed ? "passed" : "failed",
+  verdict.sentence = fmt::format("{}{} is {}, {} {}", verdict.passed ? "passed: " : kFailed,
                                  Describe(gate.left), a, Relation(gate.op, verdict.passed), b);
   if (!IsConstant(gate.right)) verdict.sentence += fmt::format(" ({})", Describe(gate.right));
   return verdict;
@@ -276,7 +279,8 @@ GateDecision EvaluateGates(std::span<const Gate> gates, const MetricValues& metr
   std::vector<std::string> failed;
   for (const Gate& gate : gates) {
     decision.verdicts.push_back(EvaluateGate(gate, metrics, champion));
-    if (!decision.verdicts.back().passed) failed.push_back(decision.verdicts.back().sentence);
+    if (!decision.verdicts.back().passed)
+      failed.push_back(decision.verdicts.back().sentence.substr(kFailed.size()));
   }
   decision.passed = failed.empty();
   if (gates.empty()) {
