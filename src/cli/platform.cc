@@ -44,7 +44,7 @@ void RemoveReplayStates(const std::string& data_dir) {
 }
 
 std::string DigestOf(const resource::Change& change) {
-  return change.after == nullptr ? std::string() : Sha256Hex(change.after->spec.dump());
+  return change.after == nullptr ? std::string() : Sha256Hex(FormatJson(change.after->spec));
 }
 
 // Status says how far the controllers are; what people and controllers decide is

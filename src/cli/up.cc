@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 
 #include "base/file.h"
@@ -11,6 +13,7 @@
 #include "cli/progress.h"
 #include "cli/terminal.h"
 #include "controller/definition_check.h"
+#include "controller/finalizer.h"
 #include "registry/package.h"
 #include "registry/sqlite_registry.h"
 #include "resource/decode.h"
@@ -27,11 +30,11 @@ struct Args {
   std::string listen = "127.0.0.1:7070";
   std::string tls_cert;
   std::string tls_key;
+  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_origins;
   std::string anonymous;
   std::string as_of;
   std::string log_format = "text";
-  std::vector<std::string> allowed_hosts;
-  std::vector<std::string> allowed_origins;
   std::string log_level;
   std::string project = "default";
   bool once = false;
@@ -74,9 +77,6 @@ Result<EventTime> TestStart(const Args& args, const std::string& data_dir) {
   return ParseTime(begin.get<std::string>());
 }
 
-Result<PlatformOptions> OptionsOf(const Args& args) {
-  PlatformOptions options;
-  options.data_dir = args.data_dir.empty() ? DefaultDataDir(args.folder) : args.data_dir;
 // What a Host header may say: a name, without scheme, port or path.
 Status CheckHost(const std::string& host) {
   if (!host.empty() && host.find_first_of(":/ ") == std::string::npos) return Ok();
@@ -96,16 +96,19 @@ Status CheckOrigin(const std::string& origin) {
       origin);
 }
 
+Result<PlatformOptions> OptionsOf(const Args& args) {
+  PlatformOptions options;
+  options.data_dir = args.data_dir.empty() ? DefaultDataDir(args.folder) : args.data_dir;
   MR_RETURN_IF_ERROR(ParseListen(args.listen, options));
   options.tls_certificate = args.tls_cert;
   options.tls_key = args.tls_key;
-  options.anonymous = args.anonymous;
-  if (args.as_of.empty()) return options;
-  const Result<EventTime> time = ParseTime(args.as_of);
   for (const std::string& host : args.allowed_hosts) MR_RETURN_IF_ERROR(CheckHost(host));
   for (const std::string& origin : args.allowed_origins) MR_RETURN_IF_ERROR(CheckOrigin(origin));
   options.allowed_hosts = args.allowed_hosts;
   options.allowed_origins = args.allowed_origins;
+  options.anonymous = args.anonymous;
+  if (args.as_of.empty()) return options;
+  const Result<EventTime> time = ParseTime(args.as_of);
   if (time.ok()) {
     options.as_of = *time;
     return options;
@@ -135,8 +138,26 @@ Status CheckFolder(const std::string& folder, const std::string& data_dir) {
   return wrong.empty() ? Ok() : wrong.ToStatus();
 }
 
+bool AnyLeaves(Platform& platform) {
+  const Result<resource::ResourceList> all = platform.resources().List({});
+  return all.ok() && std::any_of(all->items.begin(), all->items.end(), [](const resource::Resource& one) {
+           return one.metadata.deletion_time && controller::HasFinalizer(one);
+         });
+}
+
+// What was being deleted when Millrace ended is removed first: another of its name cannot be applied before.
+void WaitForLeaving(Platform& platform, Progress& progress) {
+  constexpr std::chrono::seconds kPatience(60);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (AnyLeaves(platform) && std::chrono::steady_clock::now() < deadline) {
+    progress.Tick();
+    nanosleep(&kTick, nullptr);
+  }
+}
+
 Status ApplyFolder(Platform& platform, const std::string& folder, Progress& progress) {
   MR_ASSIGN_OR_RETURN(const std::vector<resource::Document> documents, LoadDocuments({folder}));
+  WaitForLeaving(platform, progress);
   MR_ASSIGN_OR_RETURN(const resource::Plan plan, platform.Apply(documents));
   if (!plan.diagnostics.empty()) return plan.diagnostics.ToStatus();
   for (const resource::Applied& applied : plan.applied) {
@@ -210,6 +231,13 @@ Command UpCommand() {
            Text("--listen", "ADDRESS:PORT. Other addresses than loopback need TLS.", &args->listen),
            Text("--tls-cert", "PEM file of the server's certificate.", &args->tls_cert),
            Text("--tls-key", "PEM file of its key.", &args->tls_key),
+           Repeated("--allowed-host",
+                    "A name that requests may call this server by, beside its address and localhost. "
+                    "May be given again.",
+                    &args->allowed_hosts),
+           Repeated("--allowed-origin",
+                    "An origin (https://console.example) whose pages may send changes. May be given again.",
+                    &args->allowed_origins),
            OneOf("--anonymous", "The role of callers without a token, on loopback.", &args->anonymous,
                  {"viewer", "editor", "admin"}),
            Text("--as-of",
@@ -226,10 +254,3 @@ Command UpCommand() {
 }
 
 }  // namespace millrace::cli
-           Repeated("--allowed-host",
-                    "A name that requests may call this server by, beside its address and localhost. "
-                    "May be given again.",
-                    &args->allowed_hosts),
-           Repeated("--allowed-origin",
-                    "An origin (https://console.example) whose pages may send changes. May be given again.",
-                    &args->allowed_origins),

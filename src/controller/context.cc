@@ -25,6 +25,15 @@ std::string Layout::Package(const std::string& project, const std::string& model
   return fmt::format("{}/packages/{}/{}/{}", data_dir_, project, model, version);
 }
 
+std::string Layout::Packages(const std::string& project, const std::string& model) const {
+  return fmt::format("{}/packages/{}/{}", data_dir_, project, model);
+}
+
+std::vector<std::string> Layout::OfProject(const std::string& project) const {
+  return {fmt::format("{}/offline/{}", data_dir_, project),
+          fmt::format("{}/packages/{}", data_dir_, project)};
+}
+
 std::string Layout::Run(const std::string& run) const { return fmt::format("{}/runs/{}", data_dir_, run); }
 
 bool Layout::Contains(const std::string& path) const {

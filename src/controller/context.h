@@ -44,6 +44,9 @@ class Layout {
   std::string Dead(const std::string& project, const std::string& source) const;
   std::string Features(const std::string& project, const std::string& view) const;
   std::string Package(const std::string& project, const std::string& model, int64_t version) const;
+  std::string Packages(const std::string& project, const std::string& model) const;
+  // What a Project's tables and packages lie below.
+  std::vector<std::string> OfProject(const std::string& project) const;
   std::string Run(const std::string& run) const;
   // Whether the path, with its links followed, lies in the data directory.
   bool Contains(const std::string& path) const;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "controller/controllers.h"
 #include "controller/feature_service/observe.h"
+#include "controller/finalizer.h"
 #include "controller/key.h"
 #include "controller/plans.h"
 #include "controller/status_writer.h"
@@ -16,6 +17,7 @@ namespace millrace::controller {
 namespace {
 
 constexpr auto kWatchWait = std::chrono::milliseconds(500);
+constexpr Micros kWhileItIsDeleted = std::chrono::milliseconds(200);
 // Enough for any number of pools: their slots are what limits training runs.
 constexpr int64_t kMostRuns = 64;
 
@@ -169,6 +171,32 @@ void Manager::ReconcileLoop(const std::stop_token& stop) {
   while (const std::optional<std::string> key = queue_.Take(stop)) Reconcile(*key);
 }
 
+// Whoever makes something that outlives the resource says so on it before.
+Result<Micros> Manager::Step(const Controller& controller, const resource::Resource& resource) {
+  if (controller.finalize == nullptr) return controller.reconcile(context_, resource);
+  if (resource.metadata.deletion_time) return Delete(controller, resource);
+  MR_ASSIGN_OR_RETURN(const resource::Resource held, WithFinalizer(context_, resource));
+  return controller.reconcile(context_, held);
+}
+
+Result<Micros> Manager::Delete(const Controller& controller, const resource::Resource& resource) {
+  const Result<std::string> waits = controller.finalize(context_, resource);
+  if (!waits.ok()) {
+    const Ready failed =
+        NotReady("DeletionFailed", fmt::format("It cannot be removed yet: {}", waits.status().message()));
+    MR_RETURN_IF_ERROR(WriteStatus(context_, resource, Json::object(), failed));
+    return waits.status();
+  }
+  if (!waits->empty()) {
+    const Ready deleting = NotReady("Deleting", fmt::format("Is being deleted: {}.", *waits));
+    MR_RETURN_IF_ERROR(WriteStatus(context_, resource, Json::object(), deleting));
+    return kWhileItIsDeleted;
+  }
+  MR_RETURN_IF_ERROR(RemoveFinalizer(context_, resource));
+  LogInfo("deleted, with what it made", {{"resource", resource.Key().ToString()}});
+  return Micros(0);
+}
+
 void Manager::Reconcile(const std::string& key) {
   const resource::ResourceKey resource_key = ParseKey(key);
   const Controller* controller = Find(resource_key.kind);
@@ -186,7 +214,7 @@ void Manager::Reconcile(const std::string& key) {
   context_.stores.metrics
       .GetCounter("millrace_reconciles_total", "Reconciles by kind.", {{"kind", resource_key.kind}})
       .Add();
-  const Result<Micros> again = controller->reconcile(context_, *resource);
+  const Result<Micros> again = Step(*controller, *resource);
   if (!again.ok()) {
     if (again.status().code() != Code::kConflict) {
       LogWarning("reconcile failed; it is tried again",

@@ -36,6 +36,8 @@ struct ManagerOptions {
   int64_t cores = 0;               // tasks at once; 0: the machine's
 };
 
+struct Controller;
+
 class Manager {
  public:
   static Result<std::unique_ptr<Manager>> Start(ManagerOptions options);
@@ -65,6 +67,8 @@ class Manager {
   Status WatchOnce(const std::stop_token& stop);
   void ReconcileLoop(const std::stop_token& stop);
   void Reconcile(const std::string& key);
+  Result<Micros> Step(const Controller& controller, const resource::Resource& resource);
+  Result<Micros> Delete(const Controller& controller, const resource::Resource& resource);
   void EnqueueWithNeighbours(const resource::ResourceKey& key);
 
   WorkQueue queue_;

@@ -31,7 +31,8 @@ bool TaskSet::Start(const std::string& key, const std::string& input, Work work)
     const auto found = tasks_.find(key);
     if (found != tasks_.end()) {
       if (found->second->running) return false;
-      if (found->second->input == input) failures = found->second->failures;
+      const bool again = found->second->input == input && !found->second->forgotten;
+      if (again) failures = found->second->failures;
       finished = std::move(found->second->thread);
       tasks_.erase(found);
     }
@@ -77,6 +78,14 @@ void TaskSet::Cancel(const std::string& key) {
   if (found != tasks_.end()) found->second->context.stop_.request_stop();
 }
 
+void TaskSet::Forget(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = tasks_.find(key);
+  if (found == tasks_.end()) return;
+  found->second->context.stop_.request_stop();
+  found->second->forgotten = true;
+}
+
 TaskView TaskSet::ViewOf(Task& task) {
   TaskView view;
   view.input = task.input;
@@ -96,6 +105,7 @@ std::optional<TaskView> TaskSet::Find(const std::string& key) const {
   const std::lock_guard lock(mutex_);
   const auto found = tasks_.find(key);
   if (found == tasks_.end()) return std::nullopt;
+  if (found->second->forgotten && !found->second->running) return std::nullopt;
   return ViewOf(*found->second);
 }
 

@@ -83,6 +83,8 @@ class TaskSet {
   bool Start(const std::string& key, const std::string& input, Work work);
   // Asks the key's task to end; it does so in its own time.
   void Cancel(const std::string& key);
+  // Cancel, and once it has ended it is as if it never was: the key's resource is gone.
+  void Forget(const std::string& key);
   std::optional<TaskView> Find(const std::string& key) const;
   // Every running task by its key.
   std::map<std::string, TaskView> Running() const;
@@ -95,6 +97,7 @@ class TaskSet {
     TaskContext context;
     std::thread thread;
     bool running = true;
+    bool forgotten = false;
     Status result;
     int64_t failures = 0;
     std::chrono::steady_clock::time_point ended;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <thread>
 
 namespace millrace::controller {
 namespace {
@@ -115,6 +116,23 @@ TEST(TaskSet, StopEndsRunningAndWaitingTasks) {
   EXPECT_FALSE(ran);
   EXPECT_FALSE(tasks.Start("late", "", [](TaskContext&) { return Ok(); }));
   EXPECT_EQ(tasks.Find("runs")->result.code(), Code::kCancelled);
+}
+
+TEST(TaskSet, WhatIsForgottenEndsAndIsAsIfItNeverWas) {
+  TaskSet tasks({.limit = 1, .ended = {}});
+  tasks.Start("a", "1", [](TaskContext& task) {
+    while (!task.stopped()) std::this_thread::yield();
+    return Cancelled("called off");
+  });
+  tasks.Forget("a");
+  tasks.Forget("never started");
+  // It shows while it still runs, so that others can wait for it.
+  while (const std::optional<TaskView> view = tasks.Find("a")) EXPECT_TRUE(view->running);
+  // Its failure is not that of another task of the same key and input.
+  ASSERT_TRUE(tasks.Start("a", "1", [](TaskContext&) { return Internal("broken"); }));
+  while (tasks.Find("a")->running) std::this_thread::yield();
+  EXPECT_EQ(tasks.Find("a")->failures, 1);
+  EXPECT_EQ(tasks.Find("a")->result.code(), Code::kInternal);
 }
 
 }  // namespace

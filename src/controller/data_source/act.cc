@@ -222,8 +222,8 @@ Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
 }
 
 void Forget(Context& context, const resource::ResourceKey& key) {
-  context.tasks.Cancel(KeyOf(key));
-  context.tasks.Cancel(LoadTaskKey(key));
+  context.tasks.Forget(KeyOf(key));
+  context.tasks.Forget(LoadTaskKey(key));
   const Status dropped = context.stores.online.Drop(OnlineKey(key));
   if (!dropped.ok() && dropped.code() != Code::kNotFound) {
     LogWarning("the online state of a deleted source stays",

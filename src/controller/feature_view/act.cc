@@ -116,6 +116,6 @@ Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
   return decision.look_again;
 }
 
-void Forget(Context& context, const resource::ResourceKey& key) { context.tasks.Cancel(KeyOf(key)); }
+void Forget(Context& context, const resource::ResourceKey& key) { context.tasks.Forget(KeyOf(key)); }
 
 }  // namespace millrace::controller::feature_view

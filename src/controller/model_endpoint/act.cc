@@ -120,7 +120,7 @@ Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
 }
 
 void Forget(Context& context, const resource::ResourceKey& key) {
-  context.tasks.Cancel(KeyOf(key));
+  context.tasks.Forget(KeyOf(key));
   context.stores.endpoints.Remove(key.project, key.name);
 }
 

@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "controller/controllers.h"
 #include "controller/project/decide.h"
 #include "controller/status_writer.h"
@@ -12,6 +13,21 @@ Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
   MR_ASSIGN_OR_RETURN(const std::vector<resource::Resource> all, ListOf(context, "", resource.metadata.name));
   MR_RETURN_IF_ERROR(WriteStatus(context, resource, {{"resources", all.size()}}, decision.ready));
   return Micros(0);
+}
+
+// The resources in it are deleted before or with it: it waits for those that still remove
+// what they made.
+Result<std::string> Finalize(Context& context, const resource::Resource& resource) {
+  const std::string& project = resource.metadata.name;
+  MR_ASSIGN_OR_RETURN(const std::vector<resource::Resource> all, ListOf(context, "", project));
+  if (!all.empty()) {
+    return fmt::format("{}{} is still there", all.front().Key().ToString(),
+                       all.size() == 1 ? "" : fmt::format(" (and {} more)", all.size() - 1));
+  }
+  for (const std::string& directory : context.layout.OfProject(project)) {
+    MR_RETURN_IF_ERROR(RemoveTree(directory));
+  }
+  return std::string();
 }
 
 void Forget(Context& context, const resource::ResourceKey& key) {

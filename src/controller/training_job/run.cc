@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "controller/training_job/judge.h"
@@ -107,9 +108,9 @@ Result<training::TrainingOutcome> Train(const RunRequest& request, const std::st
   training.label = request.model.spec.label;
   training.parameters = parameters;
   training.seed = request.model.spec.seed;
+  training.limits = request.model.spec.limits;
   training.limits.cpu = request.need.cpu;
   training.limits.memory = request.need.memory;
-  training.limits = request.model.spec.limits;
   training.on_progress = [&task, &log](const training::TrainingProgress& progress) {
     task.Report("training rounds", progress.round, progress.rounds);
     log.Say(RoundText(progress));
@@ -223,7 +224,7 @@ std::string DefinitionOf(const ModelState& model, const resource::TrainingJobSpe
   if (!overrides) return model.definition;
   Json own = {{"model", model.definition}, {"parameters", spec.parameters}};
   if (spec.start) own["start"] = spec.start->micros;
-  return Sha256Hex(own.dump());
+  return Sha256Hex(FormatJson(own));
 }
 
 Status Run(Context& context, const RunRequest& request, TaskContext& task) {
