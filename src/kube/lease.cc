@@ -202,12 +202,13 @@ Task<void> LeaderElector::State::Release() {
 Task<void> LeaderElector::State::Run(Cancellation& cancellation) {
   while (!cancellation.cancelled()) {
     const TimePoint began = steady_clock::now();
-    Outcome outcome = co_await TryHold(cancellation, began + options.renew_deadline);
+    const TimePoint deadline = began + options.renew_deadline;
+    Outcome outcome = co_await TryHold(cancellation, deadline);
     Report();
     // Held though it was called off meanwhile: it is released below.
     if (outcome.held && !cancellation.cancelled()) {
       if (callbacks.on_started) {
-        leads_until = (began + options.renew_deadline).time_since_epoch().count();
+        leads_until = deadline.time_since_epoch().count();
         callbacks.on_started();
       }
       Status why = co_await Lead(cancellation, began);

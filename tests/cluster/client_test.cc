@@ -190,6 +190,34 @@ TEST_F(ClusterTest, ACredentialPluginIsRunAndRunAgainAfterItsTokenWasRefused) {
   EXPECT_EQ(ReadFile(directory.path() + "/runs").value(), runs) << "a good credential is kept";
 }
 
+TEST_F(ClusterTest, CertificatesInFilesAreFollowed) {
+  TempDirectory directory;
+  ClientConfig config = config_;
+  config.ca_file = directory.path() + "/ca.crt";
+  config.certificate_file = directory.path() + "/client.crt";
+  config.key_file = directory.path() + "/client.key";
+  config.ca_pem = config.certificate_pem = config.key_pem = "";
+  const auto write = [&](const std::string& path, const std::string& text) {
+    ASSERT_TRUE(WriteFileAtomically(path, text, 0600).ok());
+  };
+  const auto client = NewClient(config);
+  const kube::ObjectName any{kNamespaces, "", "default", ""};
+  EXPECT_EQ(client->Get(any).status().code(), Code::kNotFound) << "the files are not there yet";
+  write(config.ca_file, config_.ca_pem);
+  write(config.key_file, config_.key_pem);
+  write(config.certificate_file, "no certificate");
+  const Status wrong = client->Get(any).status();
+  EXPECT_EQ(wrong.code(), Code::kInvalidArgument);
+  EXPECT_NE(wrong.message().find("the client certificate cannot be used"), std::string::npos)
+      << wrong.message();
+  write(config.certificate_file, config_.certificate_pem);
+  EXPECT_TRUE(client->Get(any).ok());
+  write(config.certificate_file, config_.certificate_pem + "\n");  // renewed: connections begin anew
+  EXPECT_TRUE(client->Get(any).ok());
+  write(config.ca_file, config_.certificate_pem);  // an authority that did not sign the server's
+  EXPECT_EQ(client->Get(any).status().code(), Code::kFailedPrecondition);
+}
+
 TEST_F(ClusterTest, AServerThatCannotProveItselfIsNotTalkedTo) {
   ClientConfig other_name = config_;
   other_name.server_name = "another.example";
@@ -254,29 +282,10 @@ TEST_F(ClusterTest, DiscoveryTellsWhatIsThereAndFindsWhatIsInstalledLater) {
   EXPECT_NE(discovery.Find({"apps", "v1", "Deploymnet"}).status().message().find("Deployment"),
             std::string::npos);
 
-  // A kind of a group of its own, so that tests beside this one are not in its way.
-  const std::string group = ns_ + ".test.millrace.dev";
-  EXPECT_FALSE(discovery.Has({group, "v1", "Thing"}).value());
-  const kube::GroupVersionResource crds{"apiextensions.k8s.io", "v1", "customresourcedefinitions"};
-  const Json schema = {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}};
-  const Json crd = {
-      {"apiVersion", "apiextensions.k8s.io/v1"},
-      {"kind", "CustomResourceDefinition"},
-      {"metadata", {{"name", "things." + group}}},
-      {"spec",
-       {{"group", group},
-        {"scope", "Namespaced"},
-        {"names",
-         {{"plural", "things"}, {"singular", "thing"}, {"kind", "Thing"}, {"listKind", "ThingList"}}},
-        {"versions",
-         {{{"name", "v1"},
-           {"served", true},
-           {"storage", true},
-           {"schema", {{"openAPIV3Schema", schema}}}}}}}}};
-  const auto made = client_->Create(crds, "", crd);
-  ASSERT_TRUE(made.ok()) << made.status().ToString();
-  EXPECT_TRUE(Eventually([&] { return discovery.Has({group, "v1", "Thing"}).value_or(false); }));
-  EXPECT_TRUE(client_->Delete({crds, "", "things." + group, ""}).ok());
+  const kube::GroupVersionKind thing{Things().group, "v1", "Thing"};
+  EXPECT_FALSE(discovery.Has(thing).value());
+  InstallThings();
+  EXPECT_TRUE(Eventually([&] { return discovery.Has(thing).value_or(false); }));
 }
 
 TEST_F(ClusterTest, RemarksBecomeEventsWithASeries) {

@@ -6,6 +6,11 @@
 #include "base/id.h"
 
 namespace millrace::cluster {
+namespace {
+
+const kube::GroupVersionResource kDefinitions{"apiextensions.k8s.io", "v1", "customresourcedefinitions"};
+
+}  // namespace
 
 bool Eventually(const std::function<bool()>& holds, seconds within) {
   const auto deadline = steady_clock::now() + within;
@@ -42,8 +47,31 @@ void ClusterTest::SetUp() {
 
 void ClusterTest::TearDown() {
   if (ns_.empty()) return;
+  if (has_things_) {
+    EXPECT_TRUE(client_->Delete({kDefinitions, "", Things().ToString(), ""}).ok());
+  }
   const auto deleted = client_->Delete({kNamespaces, "", ns_, ""});
   EXPECT_TRUE(deleted.ok()) << deleted.status().ToString();
+}
+
+void ClusterTest::InstallThings() {
+  const Json schema = {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}};
+  const Json version = {
+      {"name", "v1"}, {"served", true}, {"storage", true}, {"schema", {{"openAPIV3Schema", schema}}}};
+  const Json names = {
+      {"plural", "things"}, {"singular", "thing"}, {"kind", "Thing"}, {"listKind", "ThingList"}};
+  const Json definition = {{"apiVersion", "apiextensions.k8s.io/v1"},
+                           {"kind", "CustomResourceDefinition"},
+                           {"metadata", {{"name", Things().ToString()}}},
+                           {"spec",
+                            {{"group", Things().group},
+                             {"scope", "Namespaced"},
+                             {"names", names},
+                             {"versions", Json::array({version})}}}};
+  const auto made = client_->Create(kDefinitions, "", definition);
+  ASSERT_TRUE(made.ok()) << made.status().ToString();
+  has_things_ = true;
+  ASSERT_TRUE(Eventually([&] { return client_->List(Things(), ns_).ok(); }));
 }
 
 std::string ClusterTest::TokenOf(const std::string& service_account, bool may_read) {

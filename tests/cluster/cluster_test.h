@@ -40,6 +40,9 @@ class ClusterTest : public testing::Test {
   std::unique_ptr<kube::Client> NewClient(const kube::ClientConfig& config) const;
   // What a service account of this namespace is known by; it may read ConfigMaps here if `may_read`.
   std::string TokenOf(const std::string& service_account, bool may_read);
+  // A kind of this test's own, installed now: the server knows nothing of it from before.
+  kube::GroupVersionResource Things() const { return {ns_ + ".test.millrace.dev", "v1", "things"}; }
+  void InstallThings();
   kube::ObjectName Named(const kube::GroupVersionResource& resource, const std::string& name) const {
     return {resource, ns_, name, ""};
   }
@@ -47,6 +50,7 @@ class ClusterTest : public testing::Test {
   kube::ClientConfig config_;
   std::unique_ptr<kube::Client> client_;
   std::string ns_;
+  bool has_things_ = false;
 };
 
 }  // namespace millrace::cluster

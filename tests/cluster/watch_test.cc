@@ -103,9 +103,10 @@ TEST_F(WatchTest, AWatchGoesOnWhereItsConnectionWasCut) {
 }
 
 TEST_F(WatchTest, AVersionThatIsTooOldEndsTheWatch) {
+  InstallThings();
   std::promise<Status> end;
   const auto watch = kube::Watch::Start(
-      *client_, {.resource = kConfigMaps, .ns = ns_, .resource_version = "1"}, [](const kube::WatchEvent&) {},
+      *client_, {.resource = Things(), .ns = ns_, .resource_version = "1"}, [](const kube::WatchEvent&) {},
       [&end](Status why) { end.set_value(std::move(why)); });
   auto future = end.get_future();
   ASSERT_EQ(future.wait_for(seconds(30)), std::future_status::ready);
@@ -153,7 +154,7 @@ TEST_F(WatchTest, AnInformerFollowsEveryChange) {
 TEST_F(WatchTest, WhatEtcdHasCompactedIsExpired) {
   const char* etcd = std::getenv("MILLRACE_TEST_ETCD");
   if (etcd == nullptr) GTEST_SKIP() << "MILLRACE_TEST_ETCD names no etcd to compact";
-  for (const char* name : {"a", "b", "c"}) Put(name, "1");
+  InstallThings();
   kube::ClientConfig etcd_config;
   etcd_config.server = etcd;
   const auto store = NewClient(etcd_config);
@@ -163,7 +164,7 @@ TEST_F(WatchTest, WhatEtcdHasCompactedIsExpired) {
   const auto compacted = store->Do(compact);
   ASSERT_TRUE(compacted.ok()) << compacted.status().ToString();
 
-  kube::Request past = kube::ListRequest(kConfigMaps, ns_, {.resource_version = "2"});
+  kube::Request past = kube::ListRequest(Things(), ns_, {.resource_version = "2"});
   past.query.emplace_back("resourceVersionMatch", "Exact");
   const Status gone = client_->Do(past).status();
   EXPECT_TRUE(kube::IsExpired(gone)) << gone.ToString();
@@ -173,10 +174,10 @@ TEST_F(WatchTest, WhatEtcdHasCompactedIsExpired) {
   std::string token =
       kube::internal::EncodeBase64(FormatJson({{"v", "meta.k8s.io/v1"}, {"rv", 2}, {"start", start}}));
   while (token.ends_with('=')) token.pop_back();
-  const Status page = client_->ListPages(kConfigMaps, ns_, {.limit = 1, .continue_token = token},
+  const Status page = client_->ListPages(Things(), ns_, {.limit = 1, .continue_token = token},
                                          [](const Json&) { return Ok(); });
   EXPECT_TRUE(kube::IsExpired(page)) << page.ToString();
-  EXPECT_TRUE(client_->List(kConfigMaps, ns_, {.limit = 1}).ok());
+  EXPECT_TRUE(client_->List(Things(), ns_, {.limit = 1}).ok());
 }
 
 TEST_F(WatchTest, WhatVanishesWhileNobodyWatchesIsTold) {
