@@ -59,18 +59,18 @@ TEST_F(ClusterTest, AnInvalidObjectIsRefusedWithEveryCause) {
 
 TEST_F(ClusterTest, TwelveHundredObjectsAreListedInPages) {
   constexpr int kObjects = 1200;
-  std::promise<void> all;
+  const auto all = std::make_shared<std::promise<void>>();  // outlives set_value
   std::atomic<int> left = kObjects;
   std::atomic<int> failed = 0;
   for (int i = 0; i < kObjects; ++i) {
     client_->DoAsync(kube::CreateRequest(kConfigMaps, ns_, ConfigMap(fmt::format("c-{:04}", i)), {},
                                          {.timeout = std::chrono::minutes(3)}),
-                     [&](const Result<Json>& made) {
+                     [&, all](const Result<Json>& made) {
                        if (!made.ok()) ++failed;
-                       if (--left == 0) all.set_value();
+                       if (--left == 0) all->set_value();
                      });
   }
-  all.get_future().wait();
+  all->get_future().wait();
   EXPECT_EQ(failed, 0);
   std::vector<std::string> names;
   int pages = 0;
@@ -248,6 +248,59 @@ TEST_F(ClusterTest, AnImpersonatedUserHasItsOwnRights) {
   const Status status = NewClient(config)->List(kConfigMaps, ns_).status();
   EXPECT_EQ(status.code(), Code::kPermissionDenied);
   EXPECT_NE(status.message().find("\"bob\""), std::string::npos) << status.message();
+}
+
+// The server's own fairness has one seat for a user, and turns the user's other calls
+// away with 429 and Retry-After.
+TEST_F(ClusterTest, CallsThatAreTurnedAwayAreSentAgain) {
+  const kube::GroupVersionResource levels{"flowcontrol.apiserver.k8s.io", "v1",
+                                          "prioritylevelconfigurations"};
+  const kube::GroupVersionResource schemas{"flowcontrol.apiserver.k8s.io", "v1", "flowschemas"};
+  const Json limited = {
+      {"nominalConcurrencyShares", 0}, {"borrowingLimitPercent", 0}, {"limitResponse", {{"type", "Reject"}}}};
+  const Json level = {{"metadata", {{"name", ns_}}}, {"spec", {{"type", "Limited"}, {"limited", limited}}}};
+  const Json rule = {
+      {"subjects", {{{"kind", "User"}, {"user", {{"name", ns_}}}}}},
+      {"resourceRules",
+       {{{"verbs", {"*"}}, {"apiGroups", {"*"}}, {"resources", {"*"}}, {"namespaces", {"*"}}}}}};
+  const Json schema = {{"metadata", {{"name", ns_}}},
+                       {"spec",
+                        {{"matchingPrecedence", 2},
+                         {"priorityLevelConfiguration", {{"name", ns_}}},
+                         {"rules", Json::array({rule})}}}};
+  const auto level_made = client_->Create(levels, "", level);
+  ASSERT_TRUE(level_made.ok()) << level_made.status().ToString();
+  const auto schema_made = client_->Create(schemas, "", schema);
+  ASSERT_TRUE(schema_made.ok()) << schema_made.status().ToString();
+
+  ClientConfig config = config_;
+  config.impersonate_user = ns_;  // may do nothing: what is not turned away is forbidden
+  const auto client = NewClient(config);
+  const auto turned_away = [&] {
+    const std::string metrics = client_->Raw("/metrics").value_or("");
+    return metrics.find("apiserver_flowcontrol_rejected_requests_total{flow_schema=\"" + ns_) !=
+           std::string::npos;
+  };
+  std::atomic<int> others = 0;
+  const auto burst = [&] {
+    std::atomic<int> left = 60;
+    const auto all = std::make_shared<std::promise<void>>();  // outlives set_value
+    for (int i = 0; i < 60; ++i) {
+      client->DoAsync(kube::GetRequest(Named(kConfigMaps, "a"), {.timeout = seconds(60)}),
+                      [&, all](const Result<Json>& answer) {
+                        if (answer.status().code() != Code::kPermissionDenied) ++others;
+                        if (--left == 0) all->set_value();
+                      });
+    }
+    all->get_future().wait();
+  };
+  EXPECT_TRUE(Eventually([&] {
+    burst();
+    return turned_away();
+  }));
+  EXPECT_EQ(others, 0) << "each got through in the end";
+  EXPECT_TRUE(client_->Delete({schemas, "", ns_, ""}).ok());
+  EXPECT_TRUE(client_->Delete({levels, "", ns_, ""}).ok());
 }
 
 TEST_F(ClusterTest, TokensAndRightsAreReviewed) {
