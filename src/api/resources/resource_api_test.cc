@@ -62,7 +62,7 @@ class ResourceApi : public ::testing::Test {
     server_ = std::move(started).value();
     for (const char* project : {"default", "risk"}) {
       Json body = {{"metadata", {{"name", project}}}, {"spec", Json::object()}};
-      ClientResponse made = Do(Method::kPost, "/projects", body.dump());
+      ClientResponse made = Do(Method::kPost, "/projects", FormatJson(body));
       ASSERT_EQ(made.status, 201) << made.body;
     }
   }
@@ -89,7 +89,7 @@ class ResourceApi : public ::testing::Test {
   // Makes a DataSource; its JSON.
   Json Make(const std::string& project, const std::string& name) {
     ClientResponse response =
-        Do(Method::kPost, "/namespaces/" + project + "/datasources", SourceDocument(name).dump());
+        Do(Method::kPost, "/namespaces/" + project + "/datasources", FormatJson(SourceDocument(name)));
     EXPECT_EQ(response.status, 201) << response.body;
     return Parsed(response);
   }
@@ -126,10 +126,10 @@ TEST_F(ResourceApi, AResourceIsMadeReadChangedAndDeleted) {
   std::string path = "/namespaces/risk/datasources/transactions";
   EXPECT_EQ(Parsed(Do(Method::kGet, path)), made);
   made["spec"]["lateness"] = "1h";
-  Json updated = Parsed(Do(Method::kPut, path, made.dump()));
+  Json updated = Parsed(Do(Method::kPut, path, FormatJson(made)));
   EXPECT_EQ(updated["metadata"]["generation"], 2);
   // The old version again: somebody else was first.
-  ClientResponse conflict = Do(Method::kPut, path, made.dump());
+  ClientResponse conflict = Do(Method::kPut, path, FormatJson(made));
   EXPECT_EQ(conflict.status, 409);
   EXPECT_EQ(Parsed(conflict)["reason"], "Conflict");
   Json patched =
@@ -187,10 +187,11 @@ TEST_F(ResourceApi, BadBodiesAreRefusedWithASentence) {
       {"deep", std::string(1000, '[') + std::string(1000, ']'), "application/json", 400, ""},
       {"broken YAML", "a: [", "application/yaml", 400, ""},
       {"two documents", "a: 1\n---\nb: 2\n", "application/yaml", 400, "takes one"},
-      {"other kind", other_kind.dump(), "application/json", 400, "the path is that of a DataSource"},
-      {"other namespace", other_space.dump(), "application/json", 400, "the path names the namespace 'risk'"},
-      {"unknown field", unknown_field.dump(), "application/json", 422, "did you mean 'eventTime'"},
-      {"no name", no_name.dump(), "application/json", 422, "name"},
+      {"other kind", FormatJson(other_kind), "application/json", 400, "the path is that of a DataSource"},
+      {"other namespace", FormatJson(other_space), "application/json", 400,
+       "the path names the namespace 'risk'"},
+      {"unknown field", FormatJson(unknown_field), "application/json", 422, "did you mean 'eventTime'"},
+      {"no name", FormatJson(no_name), "application/json", 422, "name"},
       {"metadata of another type", R"({"metadata": 3})", "application/json", 400, "metadata is"},
       {"media type", "{}", "application/json-patch+json", 415, "takes a body of"},
   };
@@ -201,7 +202,7 @@ TEST_F(ResourceApi, BadBodiesAreRefusedWithASentence) {
     EXPECT_EQ(Parsed(response)["kind"], "Status") << c.name;
   }
   EXPECT_EQ(Parsed(Do(Method::kGet, list))["items"].size(), 0U);
-  Json causes = Parsed(Do(Method::kPost, list, unknown_field.dump()))["details"]["causes"];
+  Json causes = Parsed(Do(Method::kPost, list, FormatJson(unknown_field)))["details"]["causes"];
   ASSERT_EQ(causes.size(), 1U);
   EXPECT_EQ(causes[0]["field"], "spec.eventTimes");
   EXPECT_EQ(Do(Method::kGet, "/namespaces/risk/datasorces").status, 404);
@@ -215,7 +216,7 @@ TEST_F(ResourceApi, BadBodiesAreRefusedWithASentence) {
 
 TEST_F(ResourceApi, AnAuditLogThatRefusesStopsTheChange) {
   audit_ = Unavailable("the audit log takes no more records");
-  EXPECT_EQ(Do(Method::kPost, "/namespaces/risk/datasources", SourceDocument("x").dump()).status, 503);
+  EXPECT_EQ(Do(Method::kPost, "/namespaces/risk/datasources", FormatJson(SourceDocument("x"))).status, 503);
   audit_ = Ok();
   EXPECT_EQ(Do(Method::kGet, "/namespaces/risk/datasources/x").status, 404);
 }
@@ -310,10 +311,10 @@ TEST_F(ResourceApi, AWatchOfTooOldAVersionIsGone) {
   AddResourceRoutes(router, {.store = *small, .access = *access_, .version = "0.1.0"});
   server_ = http::Server::Start({.port = 0}, std::move(router), access_, metrics_).value();
   for (const char* name : {"a", "b", "c", "d", "e"}) {
-    EXPECT_EQ(
-        Do(Method::kPost, "/projects", Json{{"metadata", {{"name", name}}}, {"spec", Json::object()}}.dump())
-            .status,
-        201);
+    EXPECT_EQ(Do(Method::kPost, "/projects",
+                 FormatJson(Json{{"metadata", {{"name", name}}}, {"spec", Json::object()}}))
+                  .status,
+              201);
   }
   ClientResponse gone = Do(Method::kGet, "/projects?watch=true&resourceVersion=1");
   EXPECT_EQ(gone.status, 410) << gone.body;
