@@ -181,13 +181,13 @@ Status Platform::Parts::StartServer() {
                                   .access = *access,
                                   .version = std::string(kVersion),
                                   .check = controller::CheckDefinitions(options.data_dir)});
-  api::AddFeatureRoutes(router, {.store = *resources,
-                                 .online = *online,
-                                 .metrics = metrics,
-                                 .service_plan =
-                                     [this](const std::string& project, const std::string& service) {
-                                       return manager->ServicePlan(project, service);
-                                     }});
+  api::AddFeatureRoutes(router,
+                        {.store = *resources,
+                         .online = *online,
+                         .metrics = metrics,
+                         .service_plan = [this](const std::string& project, const std::string& service) {
+                           return manager->ServicePlan(project, service);
+                         }});
   api::AddRegistryRoutes(
       router, {.store = *resources, .registry = *registry, .runs_dir = options.data_dir + "/runs"});
   oip::AddRoutes(router, {.endpoints = &endpoints, .version = std::string(kVersion), .ready = {}});

@@ -85,9 +85,7 @@ TEST(Gates, TheReasonNamesWhatFailed) {
   const GateDecision bad =
       EvaluateGates(gates, {{"auc_roc", 0.4}, {"brier", 0.05}, {"log_loss", 0.2}}, std::nullopt);
   EXPECT_FALSE(bad.passed);
-  EXPECT_EQ(
-      bad.reason,
-      "2 of 3 gates failed: auc_roc is 0.4, less than 0.5; log_loss is 0.2, more than 0.1");
+  EXPECT_EQ(bad.reason, "2 of 3 gates failed: auc_roc is 0.4, less than 0.5; log_loss is 0.2, more than 0.1");
   EXPECT_EQ(bad.verdicts.size(), 3U);
   EXPECT_TRUE(EvaluateGates({}, {}, std::nullopt).passed);
 }
