@@ -89,6 +89,7 @@ struct Platform::Parts {
   std::unique_ptr<registry::Registry> registry;
   std::unique_ptr<feature::OnlineStore> online;
   inference::EndpointSet endpoints;
+  std::optional<SigningKey> signing_key;
   std::optional<controller::Stores> stores;
   std::unique_ptr<controller::Manager> manager;
   std::atomic<controller::Manager*> notified{nullptr};  // told of changes in the registry
@@ -107,6 +108,7 @@ Status Platform::Parts::OpenSecurity() {
       const std::shared_ptr<security::TokenStore> tokens,
       security::TokenStore::Open(options.data_dir + "/tokens", security::RecordTokens(*audit, "system:up")));
   MR_ASSIGN_OR_RETURN(token, security::EnsureAdminToken(*tokens, options.data_dir));
+  MR_ASSIGN_OR_RETURN(signing_key, SigningKey::OpenOrCreate(options.data_dir + "/signing.key"));
   security::Access::Options access_options{.tokens = tokens, .anonymous = std::nullopt};
   if (!options.anonymous.empty()) {
     access_options.anonymous = security::ParseRole(options.anonymous);
@@ -162,8 +164,8 @@ Status Platform::Parts::OpenStores() {
 }
 
 Status Platform::Parts::StartControllers() {
-  stores.emplace(
-      controller::Stores{*resources, *registry, *online, endpoints, *access, metrics, SystemClock()});
+  stores.emplace(controller::Stores{*resources, *registry, *online, endpoints, *access, metrics, *signing_key,
+                                    SystemClock()});
   controller::ManagerOptions manager_options;
   manager_options.stores = &*stores;
   manager_options.data_dir = options.data_dir;

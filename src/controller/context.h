@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/ed25519.h"
 #include "base/time.h"
 #include "controller/task_set.h"
 #include "feature/online_store.h"
@@ -31,6 +32,7 @@ struct Stores {
   inference::EndpointSet& endpoints;
   security::Access& access;
   telemetry::Metrics& metrics;
+  const SigningKey& signing_key;  // signs packages, and is the one that is trusted
   const Clock& clock;
 };
 

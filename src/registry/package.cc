@@ -22,6 +22,7 @@ namespace millrace::registry {
 namespace {
 
 constexpr const char* kManifest = "manifest.json";
+constexpr const char* kManifestSignature = "manifest.sig";
 constexpr uint64_t kMaxManifest = uint64_t{4} << 20;
 constexpr uint64_t kMaxText = uint64_t{64} << 20;
 constexpr uint64_t kMaxModel = uint64_t{16} << 30;
@@ -45,7 +46,8 @@ class Unfinished {
 Status CheckContents(const PackageContents& contents) {
   if (contents.model_files.empty()) return InvalidArgument("a model package needs a model file");
   MR_RETURN_IF_ERROR(internal::CheckName("a model", contents.model_name));
-  std::set<std::string> names{"MLmodel", "signature.json", "service.json", "provenance.json", kManifest};
+  std::set<std::string> names{"MLmodel",         "signature.json", "service.json",
+                              "provenance.json", kManifest,        kManifestSignature};
   const auto add = [&](const std::string& name) -> Status {
     if (!internal::IsPackageFileName(name))
       return InvalidArgument("'{}' is no name for a file of a package", name);
@@ -107,6 +109,7 @@ Status CheckFiles(const std::string& directory, const Manifest& manifest) {
   std::set<std::string> names(present.begin(), present.end());
   for (const PackageFile& file : manifest.files) names.insert(file.name);
   names.erase(kManifest);
+  names.erase(kManifestSignature);
   for (const std::string& name : names) {
     const auto file = std::lower_bound(manifest.files.begin(), manifest.files.end(), name,
                                        [](const PackageFile& f, const std::string& n) { return f.name < n; });
@@ -141,6 +144,36 @@ Status CheckDirectory(const std::string& directory) {
   return Ok();
 }
 
+std::string SignatureText(const SigningKey& key, std::string_view manifest) {
+  return FormatJson(
+             {{"algorithm", "Ed25519"}, {"public_key", key.public_key()}, {"signature", key.Sign(manifest)}},
+             1) +
+         "\n";
+}
+
+// The package is one that `signer` wrote.
+Status CheckSigner(const std::string& directory, std::string_view manifest, std::string_view signer) {
+  const std::string path = directory + "/" + kManifestSignature;
+  if (!StatOf(path)) {
+    return PermissionDenied("{} is not signed: it was not written by this platform, whose key is {}",
+                            directory, signer);
+  }
+  MR_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, 4096));
+  const Result<Json> parsed = ParseJson(text);
+  const auto field = [&](const char* name) {
+    if (!parsed.ok() || !parsed->is_object()) return std::string();
+    const auto found = parsed->find(name);
+    return found != parsed->end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  if (field("algorithm") != "Ed25519") return DataLoss("{} was changed: it is no Ed25519 signature", path);
+  const std::string by = field("public_key");
+  if (by != signer) {
+    return PermissionDenied("{} is signed by the key {}, and this platform trusts {} alone", directory, by,
+                            signer);
+  }
+  return VerifySignature(by, manifest, field("signature")).WithContext(path);
+}
+
 const PackageFile* FindFile(const ModelPackage& package, std::string_view name) {
   for (const PackageFile& file : package.files) {
     if (file.name == name) return &file;
@@ -150,7 +183,8 @@ const PackageFile* FindFile(const ModelPackage& package, std::string_view name) 
 
 }  // namespace
 
-Result<std::string> WritePackage(const std::string& directory, const PackageContents& contents) {
+Result<std::string> WritePackage(const std::string& directory, const PackageContents& contents,
+                                 const SigningKey* key) {
   MR_RETURN_IF_ERROR(CheckContents(contents));
   if (StatOf(directory))
     return AlreadyExists("{} is there already; a model package is never written twice", directory);
@@ -162,6 +196,10 @@ Result<std::string> WritePackage(const std::string& directory, const PackageCont
   MR_ASSIGN_OR_RETURN(const Manifest manifest, WriteFiles(draft, contents));
   const std::string text = ManifestToJson(manifest);
   MR_RETURN_IF_ERROR(WriteFileAtomically(draft + "/" + kManifest, text, 0444));
+  if (key != nullptr) {
+    MR_RETURN_IF_ERROR(
+        WriteFileAtomically(draft + "/" + kManifestSignature, SignatureText(*key, text), 0444));
+  }
   MR_RETURN_IF_ERROR(SyncDirectory(draft));
   if (renameat2(AT_FDCWD, draft.c_str(), AT_FDCWD, directory.c_str(), RENAME_NOREPLACE) != 0) {
     if (errno == EEXIST)
@@ -173,7 +211,8 @@ Result<std::string> WritePackage(const std::string& directory, const PackageCont
   return Sha256Hex(text);
 }
 
-Result<ModelPackage> OpenPackage(const std::string& directory, std::string_view digest) {
+Result<ModelPackage> OpenPackage(const std::string& directory, std::string_view digest,
+                                 std::string_view signer) {
   MR_RETURN_IF_ERROR(CheckDirectory(directory));
   MR_ASSIGN_OR_RETURN(const std::string text, ReadFile(directory + "/" + kManifest, kMaxManifest));
   ModelPackage package;
@@ -183,6 +222,7 @@ Result<ModelPackage> OpenPackage(const std::string& directory, std::string_view 
     return DataLoss("{}/{} was changed: its SHA-256 is {}, the version's digest is {}", directory, kManifest,
                     package.digest, digest);
   }
+  if (!signer.empty()) MR_RETURN_IF_ERROR(CheckSigner(directory, text, signer));
   Result<Manifest> manifest = ParseManifest(text);
   if (!manifest.ok()) return manifest.status().WithContext(directory);
   MR_RETURN_IF_ERROR(CheckFiles(directory, *manifest));

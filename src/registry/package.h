@@ -7,10 +7,11 @@
 //   service.json     the frozen FeatureService: its plan and digest
 //   provenance.json  data snapshot, parameters, libraries, seed, environment, metrics, run
 //   manifest.json    the SHA-256 and size of each other file
+//   manifest.sig     an Ed25519 signature over manifest.json, by the platform that wrote it
 //
 // The digest of a version is the SHA-256 of manifest.json, so it covers every
-// byte. OpenPackage checks all of it before anything is used, and names the first
-// file that was changed, is missing, or does not belong.
+// byte, and the signature says who wrote them. OpenPackage checks all of it before anything is used, and
+// names the first file that was changed, is missing, or does not belong.
 //
 //   MR_ASSIGN_OR_RETURN(std::string digest, WritePackage(dir, contents));
 //   MR_ASSIGN_OR_RETURN(ModelPackage package, OpenPackage(dir, digest));
@@ -29,6 +30,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ed25519.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "base/value.h"
@@ -65,8 +67,10 @@ struct PackageContents {
 };
 
 // Writes the package beside `directory`, syncs it, and renames it there in one
-// step; AlreadyExists when the directory is there. Returns the version digest.
-Result<std::string> WritePackage(const std::string& directory, const PackageContents& contents);
+// step; AlreadyExists when the directory is there. Signed with `key` unless it is
+// null (borrowed for the call). Returns the version digest.
+Result<std::string> WritePackage(const std::string& directory, const PackageContents& contents,
+                                 const SigningKey* key = nullptr);
 
 struct PackageFile {
   std::string name;
@@ -87,8 +91,10 @@ struct ModelPackage {
   std::string model_path() const { return directory + "/" + model_file; }
 };
 
-// Reads and checks the whole package; `digest` (when not "") must be its own.
-Result<ModelPackage> OpenPackage(const std::string& directory, std::string_view digest = "");
+// Reads and checks the whole package; `digest` (when not "") must be its own, and it must be signed by
+// the key `signer` (when not ""): PermissionDenied when it is not signed, or by another.
+Result<ModelPackage> OpenPackage(const std::string& directory, std::string_view digest = "",
+                                 std::string_view signer = "");
 
 // The bytes of one of the package's files, checked against its manifest as they are read: what is loaded
 // from them is what was checked, whatever happens to the file meanwhile.

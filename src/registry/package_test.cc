@@ -57,6 +57,28 @@ TEST_F(PackageTest, IsReadBackAsItWasWritten) {
       << "a draft is left";
 }
 
+TEST_F(PackageTest, OnlyWhatTheTrustedKeySignedIsOpened) {
+  const SigningKey ours = SigningKey::FromSeed(std::string(32, '\1')).value();
+  const SigningKey other = SigningKey::FromSeed(std::string(32, '\2')).value();
+  const std::string digest = WritePackage(Path(), contents_, &ours).value();
+  EXPECT_TRUE(OpenPackage(Path(), digest, ours.public_key()).ok());
+  EXPECT_TRUE(OpenPackage(Path(), digest).ok());
+  EXPECT_EQ(OpenPackage(Path(), digest, other.public_key()).status().code(), Code::kPermissionDenied);
+  // The whole package is replaced, and the digest with it.
+  ASSERT_TRUE(RemoveTree(Path()).ok());
+  contents_.provenance_json = R"({"seed": 1})";
+  const std::string forged = WritePackage(Path(), contents_).value();
+  EXPECT_EQ(OpenPackage(Path(), forged, ours.public_key()).status().code(), Code::kPermissionDenied);
+  const std::string claim =
+      R"({"algorithm":"Ed25519","public_key":")" + ours.public_key() + R"(","signature":")";
+  for (const std::string& signature : {other.Sign("x"), std::string("00"), std::string()}) {
+    Rewrite("manifest.sig", claim + signature + "\"}");
+    EXPECT_FALSE(OpenPackage(Path(), forged, ours.public_key()).ok()) << signature;
+  }
+  Rewrite("manifest.sig", "[]");
+  EXPECT_EQ(OpenPackage(Path(), forged, ours.public_key()).status().code(), Code::kDataLoss);
+}
+
 TEST_F(PackageTest, EqualContentsHaveEqualDigests) {
   const auto one = WritePackage(Path(), contents_);
   const auto two = WritePackage(Path() + "b", contents_);

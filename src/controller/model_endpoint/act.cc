@@ -67,7 +67,9 @@ Result<Observed> Observe(Context& context, const resource::ResourceKey& key,
 Status Load(Context& context, const resource::ResourceKey& key, const resource::ModelEndpointSpec& spec,
             const registry::ModelVersion& version, TaskContext& task) {
   task.Report(fmt::format("loading version {}", version.version), 0, 0);
-  MR_ASSIGN_OR_RETURN(registry::ModelPackage package, registry::OpenPackage(version.source, version.digest));
+  MR_ASSIGN_OR_RETURN(
+      registry::ModelPackage package,
+      registry::OpenPackage(version.source, version.digest, context.stores.signing_key.public_key()));
   MR_ASSIGN_OR_RETURN(const inference::LoadedModelPtr model,
                       inference::LoadedModel::Load(spec.model, version.version, std::move(package)));
   const inference::EndpointOptions options = OptionsOf(context, key, spec);

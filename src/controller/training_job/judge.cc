@@ -40,8 +40,9 @@ Status JudgeChampion(Context& context, const JudgeRequest& request, Judgement& j
   const Result<registry::ModelVersion> champion =
       context.stores.registry.ResolveAlias(name, request.state.spec.promotion.alias);
   if (!champion.ok()) return champion.status().code() == Code::kNotFound ? Ok() : champion.status();
-  MR_ASSIGN_OR_RETURN(const registry::ModelPackage package,
-                      registry::OpenPackage(champion->source, champion->digest));
+  MR_ASSIGN_OR_RETURN(
+      const registry::ModelPackage package,
+      registry::OpenPackage(champion->source, champion->digest, context.stores.signing_key.public_key()));
   MR_ASSIGN_OR_RETURN(const std::vector<double> scores, ScoreChampion(request, package, judgement.rows));
   MR_ASSIGN_OR_RETURN(const training::Evaluation evaluation,
                       training::EvaluateScores(judgement.rows, scores, request.state.spec.metrics));

@@ -170,8 +170,8 @@ Result<int64_t> Publish(Context& context, const PublishRequest& request) {
     MR_RETURN_IF_ERROR(RemoveTree(directory));
   }
   MR_RETURN_IF_ERROR(MakeDirectories(directory.substr(0, directory.rfind('/'))));
-  MR_ASSIGN_OR_RETURN(const std::string digest,
-                      registry::WritePackage(directory, Contents(context, request)));
+  MR_ASSIGN_OR_RETURN(const std::string digest, registry::WritePackage(directory, Contents(context, request),
+                                                                       &context.stores.signing_key));
   MR_RETURN_IF_ERROR(registry.UpdateVersion(made.model, made.version,
                                             {.status = registry::VersionStatus::kReady,
                                              .reason = request.judgement.gates.reason,
