@@ -2,41 +2,15 @@
 // every platform, compiler and processor. Private to src/source.
 #pragma once
 
-#include <array>
-#include <bit>
 #include <cstdint>
+
+#include "base/xoshiro.h"
 
 namespace millrace::source::internal {
 
-// xoshiro256++ (David Blackman, Sebastiano Vigna: "Scrambled linear pseudorandom
-// number generators", 2019), seeded by splitmix64 as its authors recommend.
-class Random {
+class Random : public Xoshiro256 {
  public:
-  // Streams of one seed are independent for all that matters here.
-  Random(uint64_t seed, uint64_t stream) {
-    uint64_t x = seed * 0x9E3779B97F4A7C15u + stream;
-    for (uint64_t& word : state_) {
-      x += 0x9E3779B97F4A7C15u;
-      uint64_t z = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-      z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-      word = z ^ (z >> 31);
-    }
-  }
-
-  // A state of one's own, not all zero.
-  explicit Random(const std::array<uint64_t, 4>& state) : state_(state) {}
-
-  uint64_t Next() {
-    const uint64_t result = std::rotl(state_[0] + state_[3], 23) + state_[0];
-    const uint64_t shifted = state_[1] << 17;
-    state_[2] ^= state_[0];
-    state_[3] ^= state_[1];
-    state_[1] ^= state_[2];
-    state_[0] ^= state_[3];
-    state_[2] ^= shifted;
-    state_[3] = std::rotl(state_[3], 45);
-    return result;
-  }
+  using Xoshiro256::Xoshiro256;
 
   // Uniform in [0, bound), bound below 2^32: the high part of a product (Lemire 2019, without
   // the rejection, whose bias is below 2^-10 for the bounds used here).
@@ -70,9 +44,6 @@ class Random {
     }
     return count;
   }
-
- private:
-  std::array<uint64_t, 4> state_{};
 };
 
 }  // namespace millrace::source::internal
