@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "cli/data_dir.h"
+#include "cli/signing_key.h"
 #include "cli/version.h"
 #include "controller/definition_check.h"
 #include "controller/manager.h"
@@ -108,7 +109,6 @@ Status Platform::Parts::OpenSecurity() {
       const std::shared_ptr<security::TokenStore> tokens,
       security::TokenStore::Open(options.data_dir + "/tokens", security::RecordTokens(*audit, "system:up")));
   MR_ASSIGN_OR_RETURN(token, security::EnsureAdminToken(*tokens, options.data_dir));
-  MR_ASSIGN_OR_RETURN(signing_key, SigningKey::OpenOrCreate(options.data_dir + "/signing.key"));
   security::Access::Options access_options{.tokens = tokens, .anonymous = std::nullopt};
   if (!options.anonymous.empty()) {
     access_options.anonymous = security::ParseRole(options.anonymous);
@@ -139,6 +139,7 @@ Status Platform::Parts::OpenStores() {
     return Ok();
   };
   MR_ASSIGN_OR_RETURN(registry, registry::SqliteRegistry::Open(std::move(registry_options)));
+  MR_ASSIGN_OR_RETURN(signing_key, OpenSigningKey(options.data_dir, *registry, *audit));
   RemoveReplayStates(options.data_dir);
   online_dir = options.as_of ? fmt::format("{}/{}{}", options.data_dir, kReplayState, RandomHex(4))
                              : options.data_dir + "/online";

@@ -211,6 +211,18 @@ Result<std::string> WritePackage(const std::string& directory, const PackageCont
   return Sha256Hex(text);
 }
 
+bool IsSigned(const std::string& directory) {
+  return StatOf(directory + "/" + kManifestSignature).has_value();
+}
+
+Status SignPackage(const std::string& directory, std::string_view digest, const SigningKey& key) {
+  MR_RETURN_IF_ERROR(OpenPackage(directory, digest).status());
+  MR_ASSIGN_OR_RETURN(const std::string text, ReadFile(directory + "/" + kManifest, kMaxManifest));
+  if (Sha256Hex(text) != digest)
+    return DataLoss("{}/{} was changed while it was signed", directory, kManifest);
+  return WriteFileAtomically(directory + "/" + kManifestSignature, SignatureText(key, text), 0444);
+}
+
 Result<ModelPackage> OpenPackage(const std::string& directory, std::string_view digest,
                                  std::string_view signer) {
   MR_RETURN_IF_ERROR(CheckDirectory(directory));

@@ -91,6 +91,12 @@ struct ModelPackage {
   std::string model_path() const { return directory + "/" + model_file; }
 };
 
+// Whether a signature lies in the package; OpenPackage says whose.
+bool IsSigned(const std::string& directory);
+
+// Signs a package that was written without a key, once its bytes are checked to be those of `digest`.
+Status SignPackage(const std::string& directory, std::string_view digest, const SigningKey& key);
+
 // Reads and checks the whole package; `digest` (when not "") must be its own, and it must be signed by
 // the key `signer` (when not ""): PermissionDenied when it is not signed, or by another.
 Result<ModelPackage> OpenPackage(const std::string& directory, std::string_view digest = "",

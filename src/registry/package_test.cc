@@ -75,6 +75,10 @@ TEST_F(PackageTest, OnlyWhatTheTrustedKeySignedIsOpened) {
     Rewrite("manifest.sig", claim + signature + "\"}");
     EXPECT_FALSE(OpenPackage(Path(), forged, ours.public_key()).ok()) << signature;
   }
+  ASSERT_TRUE(IsSigned(Path()));
+  EXPECT_EQ(SignPackage(Path(), digest, ours).code(), Code::kDataLoss) << "it is not what was registered";
+  ASSERT_TRUE(SignPackage(Path(), forged, ours).ok());
+  EXPECT_TRUE(OpenPackage(Path(), forged, ours.public_key()).ok());
   Rewrite("manifest.sig", "[]");
   EXPECT_EQ(OpenPackage(Path(), forged, ours.public_key()).status().code(), Code::kDataLoss);
 }

@@ -98,6 +98,9 @@ struct Run {
       metrics;  // of each key the point of the highest step, then time, then value
 };
 
+// Which runs a list shows: those that are not deleted, or all.
+enum class RunView { kActive, kAll };
+
 struct RunBatch {
   std::vector<MetricPoint> metrics{};
   Tags params{};  // a parameter is written once: another value is InvalidArgument
@@ -185,9 +188,9 @@ class Registry {
 
   virtual Result<Run> CreateRun(const NewRun& run, std::string_view actor) = 0;
   virtual Result<Run> GetRun(std::string_view id) const = 0;
-  // Those that are not deleted, newest start first; at most `limit`, after skipping `offset`.
-  virtual Result<std::vector<Run>> ListRuns(std::string_view experiment_id, int64_t limit,
-                                            int64_t offset) const = 0;
+  // Newest start first; at most `limit`, after skipping `offset`.
+  virtual Result<std::vector<Run>> ListRuns(std::string_view experiment_id, int64_t limit, int64_t offset,
+                                            RunView view = RunView::kActive) const = 0;
   // FailedPrecondition when the run has ended already with another status.
   virtual Status UpdateRun(std::string_view id, RunStatus status, std::optional<EventTime> end,
                            std::string_view actor) = 0;

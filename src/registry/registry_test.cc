@@ -253,6 +253,7 @@ TEST_F(RegistryTest, ADeletedRunIsListedNoMoreButStillThere) {
   const auto listed = registry_->ListRuns(experiment, 100, 0).value();
   ASSERT_EQ(listed.size(), 1U);
   EXPECT_EQ(listed.front().id, other);
+  EXPECT_EQ(registry_->ListRuns(experiment, 100, 0, RunView::kAll)->size(), 2U);
   EXPECT_FALSE(listed.front().deleted);
   EXPECT_TRUE(registry_->GetRun(run)->deleted);
   EXPECT_EQ(registry_->GetRun(run)->params.at("a"), "b");

@@ -166,14 +166,14 @@ Result<registry::Run> SqliteImpl::GetRun(std::string_view id) const {
 }
 
 Result<std::vector<registry::Run>> SqliteImpl::ListRuns(std::string_view experiment_id, int64_t limit,
-                                                        int64_t offset) const {
+                                                        int64_t offset, RunView view) const {
   const std::lock_guard lock(mutex_);
   MR_ASSIGN_OR_RETURN(Statement statement,
                       Query(db_,
-                            "SELECT id FROM run WHERE experiment = ?1 AND deleted IS NULL ORDER BY start "
-                            "DESC, id LIMIT ?2 OFFSET ?3",
+                            "SELECT id FROM run WHERE experiment = ?1 AND (deleted IS NULL OR ?4) "
+                            "ORDER BY start DESC, id LIMIT ?2 OFFSET ?3",
                             NumberOf(experiment_id).value_or(-1), std::clamp<int64_t>(limit, 0, 50'000),
-                            std::max<int64_t>(offset, 0)));
+                            std::max<int64_t>(offset, 0), int64_t{view == RunView::kAll}));
   std::vector<std::string> ids;
   MR_RETURN_IF_ERROR(ForEachRow(statement, [&](Statement& row) { ids.push_back(row.Text(0)); }));
   std::vector<registry::Run> runs;

@@ -218,6 +218,10 @@ Result<Json> RegistryHandlers::SearchRuns(const Request& request) {
 
 Result<Json> RegistryHandlers::RemoveRun(const Request& request) {
   MR_ASSIGN_OR_RETURN(registry::Run run, FindRun(Project(request), std::string(request.Param("run"))));
+  if (run.status == registry::RunStatus::kRunning || run.status == registry::RunStatus::kScheduled) {
+    return FailedPrecondition("run '{}' is {}: end its job before it is deleted", run.id,
+                              registry::RunStatusName(run.status));
+  }
   MR_RETURN_IF_ERROR(options_.registry.DeleteRun(run.id, request.identity->name));
   MR_ASSIGN_OR_RETURN(run, options_.registry.GetRun(run.id));
   return RunJson(run);

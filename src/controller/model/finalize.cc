@@ -42,8 +42,10 @@ Status RemoveRuns(Context& context, const registry::ScopedName& name) {
   registry::Registry& registry = context.stores.registry;
   const Result<registry::Experiment> experiment = registry.FindExperiment(name);
   if (!experiment.ok()) return experiment.status().code() == Code::kNotFound ? Ok() : experiment.status();
-  while (true) {
-    MR_ASSIGN_OR_RETURN(const std::vector<registry::Run> runs, registry.ListRuns(experiment->id, kPage, 0));
+  for (int64_t offset = 0;; offset += kPage) {
+    // Those that somebody deleted before have a directory, too.
+    MR_ASSIGN_OR_RETURN(const std::vector<registry::Run> runs,
+                        registry.ListRuns(experiment->id, kPage, offset, registry::RunView::kAll));
     if (runs.empty()) return Ok();
     for (const registry::Run& run : runs) {
       MR_RETURN_IF_ERROR(RemoveTree(context.layout.Run(run.id)));

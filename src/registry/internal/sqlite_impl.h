@@ -73,8 +73,8 @@ class SqliteImpl final : public Registry {
 
   Result<registry::Run> CreateRun(const NewRun& run, std::string_view actor) override;
   Result<registry::Run> GetRun(std::string_view id) const override;
-  Result<std::vector<registry::Run>> ListRuns(std::string_view experiment_id, int64_t limit,
-                                              int64_t offset) const override;
+  Result<std::vector<registry::Run>> ListRuns(std::string_view experiment_id, int64_t limit, int64_t offset,
+                                              RunView view) const override;
   Status UpdateRun(std::string_view id, RunStatus status, std::optional<EventTime> end,
                    std::string_view actor) override;
   Status DeleteRun(std::string_view id, std::string_view actor) override;
