@@ -12,6 +12,7 @@ Command GetCommand();
 Command DescribeCommand();
 Command DeleteCommand();
 Command ExplainCommand();
+Command CrdsCommand();
 Command WaitCommand();
 Command LogsCommand();
 Command PredictCommand();

@@ -21,7 +21,7 @@ Result<std::string> Explain(std::string_view path);
 // The kinds, one a line.
 std::string ExplainKinds();
 
-// Draft 2020-12 of the whole document; also a structural schema for a CRD.
+// Draft 2020-12 of the whole document. (A cluster's schema is crd.h's.)
 Json JsonSchema(const Kind& kind);
 
 // The page docs/reference/<singular>.md, and the index README.md.

@@ -2,15 +2,10 @@
 #include <utility>
 
 #include "resource/explain.h"
+#include "resource/internal/patterns.h"
 
 namespace millrace::resource {
 namespace {
-
-constexpr std::string_view kDurationPattern = "^(0|([0-9]+(w|d|h|m|s|ms|us))+)$";
-constexpr std::string_view kQuantityPattern = "^[0-9]+(\\.[0-9]+)?(Ti|Gi|Mi|Ki|T|G|M|k)?$";
-constexpr std::string_view kDnsPattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
-constexpr std::string_view kModelPattern =
-    "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(@[a-z0-9]([-a-z0-9]*[a-z0-9])?|:[1-9][0-9]*)?$";
 
 Json Text(const Field& field) { return {{"type", "string"}, {"maxLength", field.max_length}}; }
 
@@ -86,14 +81,14 @@ Json ShapeOf(const Field& field) {
     case FieldType::kQuantity:
       return TextOrInteger(kQuantityPattern);
     case FieldType::kTimestamp:
-      return {{"type", "string"}};
+      return Pattern(field, kTimestampPattern);
     case FieldType::kDnsLabel:
     case FieldType::kReference:
       return Pattern(field, kDnsPattern);
     case FieldType::kModelReference:
       return Pattern(field, kModelPattern);
     case FieldType::kIdentifier:
-      return Pattern(field, "^[A-Za-z_][A-Za-z0-9_]*$");
+      return Pattern(field, kIdentifierPattern);
     case FieldType::kScalar:
       return Scalar();
     case FieldType::kScalars:

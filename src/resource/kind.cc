@@ -12,6 +12,8 @@
 namespace millrace::resource {
 namespace {
 
+constexpr size_t kMaxUnitLength = 64;  // of a length of time, a time, a quantity as texts
+
 Field Make(FieldType type, std::string name, std::string meaning) {
   Field field;
   field.type = type;
@@ -216,13 +218,13 @@ Field Boolean(std::string name, std::string meaning) {
   return Make(FieldType::kBool, std::move(name), std::move(meaning));
 }
 Field Duration(std::string name, std::string meaning) {
-  return Make(FieldType::kDuration, std::move(name), std::move(meaning));
+  return Make(FieldType::kDuration, std::move(name), std::move(meaning)).Length(kMaxUnitLength);
 }
 Field Timestamp(std::string name, std::string meaning) {
-  return Make(FieldType::kTimestamp, std::move(name), std::move(meaning));
+  return Make(FieldType::kTimestamp, std::move(name), std::move(meaning)).Length(kMaxUnitLength);
 }
 Field Quantity(std::string name, std::string meaning) {
-  return Make(FieldType::kQuantity, std::move(name), std::move(meaning)).Unit("bytes");
+  return Make(FieldType::kQuantity, std::move(name), std::move(meaning)).Unit("bytes").Length(kMaxUnitLength);
 }
 Field Enum(std::string name, std::string meaning, std::vector<std::string> values) {
   Field field = Make(FieldType::kEnum, std::move(name), std::move(meaning));

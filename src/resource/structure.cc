@@ -116,6 +116,8 @@ class Checker {
   void CheckDuration(const Field& field, const Json& value, const std::string& path);
   void CheckQuantity(const Field& field, const Json& value, const std::string& path);
   void CheckBounds(const Field& field, double number, const std::string& path, std::string_view unit);
+  // Whether the text is not too long; reported else.
+  bool CheckLength(const Field& field, const std::string& text, const std::string& path);
   // What is wrong with a text of the field's type; "" when nothing is.
   static std::string TextProblem(const Field& field, const std::string& text);
   static std::string EnumProblem(const Field& field, const std::string& text);
@@ -266,9 +268,16 @@ void Checker::CheckNumber(const Field& field, const Json& value, const std::stri
   CheckBounds(field, value.get<double>(), path, "");
 }
 
+bool Checker::CheckLength(const Field& field, const std::string& text, const std::string& path) {
+  if (text.size() <= field.max_length) return true;
+  Report(path, fmt::format("is {} bytes long; at most {} are allowed", text.size(), field.max_length));
+  return false;
+}
+
 void Checker::CheckDuration(const Field& field, const Json& value, const std::string& path) {
   Micros length{0};
   if (value.is_string()) {
+    if (!CheckLength(field, value.get_ref<const std::string&>(), path)) return;
     const Result<Micros> parsed = ParseDuration(value.get_ref<const std::string&>());
     if (!parsed.ok()) return Report(path, parsed.status().message());
     length = *parsed;
@@ -281,6 +290,7 @@ void Checker::CheckDuration(const Field& field, const Json& value, const std::st
 void Checker::CheckQuantity(const Field& field, const Json& value, const std::string& path) {
   int64_t bytes = 0;
   if (value.is_string()) {
+    if (!CheckLength(field, value.get_ref<const std::string&>(), path)) return;
     const Result<int64_t> parsed = ParseQuantity(value.get_ref<const std::string&>());
     if (!parsed.ok()) return Report(path, parsed.status().message());
     bytes = *parsed;
@@ -299,10 +309,7 @@ void Checker::CheckText(const Field& field, const Json& value, const std::string
     return Report(path, fmt::format("expected {}, not {}{}", Expectation(field), DescribeValue(value), hint));
   }
   const std::string& text = value.get_ref<const std::string&>();
-  if (text.size() > field.max_length) {
-    return Report(path,
-                  fmt::format("is {} bytes long; at most {} are allowed", text.size(), field.max_length));
-  }
+  if (!CheckLength(field, text, path)) return;
   if (const std::string problem = TextProblem(field, text); !problem.empty()) Report(path, problem);
 }
 

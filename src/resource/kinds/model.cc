@@ -40,7 +40,9 @@ Field MetricsField() {
 }
 
 Field LimitsField() {
-  return Object("limits", "What one training run may use; the run ends when it exceeds them.",
+  return Object("limits",
+                "What one training run may use; the run ends when it exceeds them. In a ComputePool, what is "
+                "left open is one slot's share of the pool.",
                 {Number("cpu", "Cores.").Unit("cores").AtLeast(0).Default(0).Without("all of them"),
                  Quantity("memory", "Memory.").AtLeast(0).Default("0").Without("no limit").Example("2Gi"),
                  Duration("time", "Time.").Default("0s").Without("no limit").Example("1h")});
