@@ -115,6 +115,9 @@ TEST_F(RegistryApi, RunsAreSearchedAndDeleted) {
   EXPECT_EQ(Do(Method::kGet, "default/models/none/runs").status, 404);
   // A run of another project is none of this one.
   EXPECT_EQ(Do(Method::kDelete, "other/runs/" + run_).status, 404);
+  // One that goes on is its job's.
+  EXPECT_EQ(Do(Method::kDelete, "default/runs/" + run_).status, 422);
+  ASSERT_TRUE(registry_->UpdateRun(run_, registry::RunStatus::kFinished, std::nullopt, "t").ok());
   EXPECT_EQ(Do(Method::kDelete, "default/runs/" + run_).status, 200);
   EXPECT_EQ(last_, "anonymous run.delete");
   EXPECT_EQ(Read(runs)["items"].size(), 0U);
