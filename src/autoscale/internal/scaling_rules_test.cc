@@ -6,6 +6,7 @@
 #include <charconv>
 #include <map>
 
+#include "autoscale/testing/hpa_cases.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -14,33 +15,11 @@ namespace {
 
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-const EventTime kNow{1'700'000'000'000'000};
-
-HpaMetric ExternalEach(Milli target) {
-  return {MetricSource::kExternal, "qps", "", TargetType::kAverageValue, target};
-}
-
-HpaSpec ExternalSpec(int32_t min, int32_t max) {
-  HpaSpec spec;
-  spec.min_replicas = min;
-  spec.max_replicas = max;
-  spec.metrics = {ExternalEach(1000)};
-  return spec;
-}
-
-// An external metric that asks for value / 1000 replicas.
-HpaInput ExternalInput(int32_t current, Milli value, EventTime now = kNow) {
-  HpaInput input;
-  input.now = now;
-  input.spec_replicas = input.status_replicas = current;
-  input.readings.push_back({"", {}, {value}});
-  return input;
-}
-
-HpaResult Evaluate(const HpaSpec& spec, const HpaInput& input, HpaState state = {}) {
-  return EvaluateHpa(spec, {}, input, std::move(state));
-}
+using testing::Evaluate;
+using testing::ExternalEach;
+using testing::ExternalInput;
+using testing::ExternalSpec;
+using testing::kNow;
 
 ScalingRules Rules(int32_t pods, int32_t pods_period, int32_t percent, int32_t percent_period, int32_t window,
                    SelectPolicy select = SelectPolicy::kMax) {
