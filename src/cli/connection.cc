@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/percent.h"
 #include "base/text.h"
 #include "cli/data_dir.h"
 #include "security/token.h"
@@ -69,13 +70,13 @@ Result<Json> SendJson(http::Client& client, http::Method method, const std::stri
 }
 
 std::string ProjectPath(const std::string& project) {
-  return kRoot + "/namespaces/" + http::PercentEncode(project);
+  return kRoot + "/namespaces/" + PercentEncode(project);
 }
 
 std::string ResourcePath(const resource::Kind& kind, const std::string& project, const std::string& name) {
   std::string path = kind.namespaced && !project.empty() ? ProjectPath(project) : kRoot;
   path += "/" + kind.plural;
-  if (!name.empty()) path += "/" + http::PercentEncode(name);
+  if (!name.empty()) path += "/" + PercentEncode(name);
   return path;
 }
 

@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/percent.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/resource_text.h"
@@ -34,7 +35,7 @@ Status Get(const Args& args) {
   MR_ASSIGN_OR_RETURN(const Json answer,
                       SendJson(client, http::Method::kPost,
                                fmt::format("{}/featureviews/{}/get", ProjectPath(args.server.project),
-                                           http::PercentEncode(args.view)),
+                                           PercentEncode(args.view)),
                                body));
   if (args.output == "json") {
     Print(FormatJson(answer, 2) + "\n");

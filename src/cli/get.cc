@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/percent.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/resource_text.h"
@@ -23,7 +24,7 @@ struct Args {
 std::string TargetOf(const Args& args, const NamedResource& named) {
   std::string target = ResourcePath(*named.kind, args.all_projects ? "" : args.server.project, named.name);
   if (named.name.empty() && !args.selector.empty())
-    target += "?labelSelector=" + http::PercentEncode(args.selector);
+    target += "?labelSelector=" + PercentEncode(args.selector);
   return target;
 }
 
@@ -52,8 +53,8 @@ void PrintItems(const Args& args, const resource::Kind& kind, const Json& items,
 Status Watch(const Args& args, http::Client& client, const NamedResource& named) {
   std::string target =
       ResourcePath(*named.kind, args.all_projects ? "" : args.server.project, "") + "?watch=true";
-  if (!named.name.empty()) target += "&fieldSelector=metadata.name%3D" + http::PercentEncode(named.name);
-  if (!args.selector.empty()) target += "&labelSelector=" + http::PercentEncode(args.selector);
+  if (!named.name.empty()) target += "&fieldSelector=metadata.name%3D" + PercentEncode(named.name);
+  if (!args.selector.empty()) target += "&labelSelector=" + PercentEncode(args.selector);
   http::ClientRequest request;
   request.target = target;
   std::vector<std::vector<std::string>> rows;

@@ -1,3 +1,4 @@
+#include "base/percent.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/terminal.h"
@@ -32,7 +33,7 @@ Status Logs(const Args& args) {
   MR_ASSIGN_OR_RETURN(const std::string job, JobOf(args, client));
   http::ClientRequest request;
   request.target = fmt::format("{}/trainingjobs/{}/log{}", ProjectPath(args.server.project),
-                               http::PercentEncode(job), args.follow ? "?follow=true" : "");
+                               PercentEncode(job), args.follow ? "?follow=true" : "");
   return client.Stream(request, [](std::string_view line) { return Print(std::string(line) + "\n"); });
 }
 

@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/percent.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/resource_text.h"
@@ -21,7 +22,7 @@ struct Args {
 };
 
 std::string ModelPath(const Args& args) {
-  return ProjectPath(args.server.project) + "/models/" + http::PercentEncode(args.model);
+  return ProjectPath(args.server.project) + "/models/" + PercentEncode(args.model);
 }
 
 Status List(const Args& args) {
@@ -69,7 +70,7 @@ Status Runs(const Args& args) {
   MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
   MR_ASSIGN_OR_RETURN(const Json answer,
                       GetJson(client, fmt::format("{}/runs?limit={}&filter={}", ModelPath(args), args.limit,
-                                                  http::PercentEncode(args.filter))));
+                                                  PercentEncode(args.filter))));
   if (args.output == "json") {
     Print(FormatJson(answer, 2) + "\n");
     return Ok();
@@ -88,7 +89,7 @@ Status Runs(const Args& args) {
 
 Status DeleteRun(const Args& args) {
   MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
-  const std::string target = ProjectPath(args.server.project) + "/runs/" + http::PercentEncode(args.run);
+  const std::string target = ProjectPath(args.server.project) + "/runs/" + PercentEncode(args.run);
   MR_RETURN_IF_ERROR(SendJson(client, http::Method::kDelete, target, Json()).status());
   Print(fmt::format("run {} deleted\n", args.run));
   return Ok();
@@ -111,7 +112,7 @@ Status Alias(const Args& args) {
     Print(AlignedTable({"TIME", "ALIAS", "FROM", "TO", "BY", "REASON"}, rows));
     return Ok();
   }
-  const std::string target = ModelPath(args) + "/aliases/" + http::PercentEncode(args.alias);
+  const std::string target = ModelPath(args) + "/aliases/" + PercentEncode(args.alias);
   if (args.remove) {
     MR_RETURN_IF_ERROR(SendJson(client, http::Method::kDelete, target, Json()).status());
     Print(fmt::format("{}@{} removed\n", args.model, args.alias));

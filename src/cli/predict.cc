@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/percent.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
@@ -95,7 +96,7 @@ Status Predict(const Args& args) {
   MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
   const std::string model = "/v2/models/" +
                             (args.server.project == "default" ? "" : args.server.project + ".") +
-                            http::PercentEncode(args.endpoint);
+                            PercentEncode(args.endpoint);
   http::ClientRequest request;
   request.method = http::Method::kPost;
   request.target = model + "/infer";

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "base/json.h"
+#include "base/percent.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/data_dir.h"
@@ -67,7 +68,7 @@ Result<Subject> FindSubject(http::Client& client, const Args& args) {
   MR_ASSIGN_OR_RETURN(
       const Json version,
       GetJson(client, fmt::format("{}/models/{}/versions/{}", ProjectPath(args.server.project),
-                                  http::PercentEncode(subject.model), subject.version)));
+                                  PercentEncode(subject.model), subject.version)));
   subject.run = version.value("run", "");
   const Json metrics = version.value("metrics", Json::object());
   for (const auto& [name, value] : metrics.items()) {
@@ -194,10 +195,10 @@ Status Run(const Args& args) {
   MR_ASSIGN_OR_RETURN(const Table rows, StoredRows(args, subject));
   ReplayOptions options;
   options.infer_target = "/v2/models/" + (args.server.project == "default" ? "" : args.server.project + ".") +
-                         http::PercentEncode(args.endpoint) + "/infer";
+                         PercentEncode(args.endpoint) + "/infer";
   if (subject.learns) {
     options.push_target = fmt::format("{}/datasources/{}/push", ProjectPath(args.server.project),
-                                      http::PercentEncode(subject.source));
+                                      PercentEncode(subject.source));
   }
   options.event_time = subject.source_spec.event_time;
   options.event_id = subject.source_spec.event_id;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "base/percent.h"
 #include "base/text.h"
 
 namespace millrace::kube {

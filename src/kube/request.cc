@@ -1,6 +1,7 @@
 #include "kube/request.h"
 
 #include "base/json.h"
+#include "base/percent.h"
 
 namespace millrace::kube {
 namespace {

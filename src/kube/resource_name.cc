@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/percent.h"
+
 namespace millrace::kube {
 namespace {
 
@@ -47,25 +49,6 @@ Result<GroupVersionKind> ParseApiVersion(std::string_view api_version, std::stri
   MR_RETURN_IF_ERROR(CheckPart("version", result.version));
   MR_RETURN_IF_ERROR(CheckPart("kind", result.kind));
   return result;
-}
-
-std::string PercentEncode(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
-  }
-  return out;
 }
 
 Result<std::string> PathOf(const ObjectName& object) {

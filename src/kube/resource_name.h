@@ -56,7 +56,4 @@ struct ObjectName {
 Result<std::string> PathOf(const ObjectName& object);
 std::string Describe(const ObjectName& object);
 
-// RFC 3986: everything but the unreserved characters becomes %XX.
-std::string PercentEncode(std::string_view text);
-
 }  // namespace millrace::kube

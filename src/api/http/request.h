@@ -75,7 +75,5 @@ class Request {
 // Decodes %XX; nullopt for a broken escape, a NUL, or bytes that are not UTF-8.
 // `plus_is_space` is for queries.
 std::optional<std::string> PercentDecode(std::string_view text, bool plus_is_space = false);
-// Encodes all but A-Z a-z 0-9 - . _ ~
-std::string PercentEncode(std::string_view text);
 
 }  // namespace millrace::http

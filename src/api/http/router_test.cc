@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "api/http/status_http.h"
+#include "base/percent.h"
 
 namespace millrace::http {
 namespace {

@@ -2,6 +2,7 @@
 
 #include "api/resources/kube.h"
 #include "base/json.h"
+#include "base/percent.h"
 #include "resource/admit.h"
 
 namespace millrace::api {
@@ -43,9 +44,9 @@ http::ClientRequest ApplyRequest(std::span<const resource::Document> documents, 
   }
   http::ClientRequest request;
   request.method = http::Method::kPost;
-  request.target = std::string(kApisRoot) + "/apply?fieldManager=" + http::PercentEncode(options.manager);
+  request.target = std::string(kApisRoot) + "/apply?fieldManager=" + PercentEncode(options.manager);
   if (options.dry_run) request.target += "&dryRun=All";
-  if (!options.project.empty()) request.target += "&project=" + http::PercentEncode(options.project);
+  if (!options.project.empty()) request.target += "&project=" + PercentEncode(options.project);
   request.body = FormatJson(Json{{"documents", std::move(items)}});
   return request;
 }

@@ -13,6 +13,7 @@
 #include "api/system/system_api.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/percent.h"
 #include "resource/sqlite_store.h"
 
 namespace millrace::api {
@@ -229,7 +230,7 @@ TEST_F(ResourceApi, ListsArePagedSelectedAndFiltered) {
   EXPECT_EQ(page["items"].size(), 2U);
   std::string next = page["metadata"]["continue"];
   Json rest =
-      Parsed(Do(Method::kGet, "/namespaces/risk/datasources?limit=2&continue=" + http::PercentEncode(next)));
+      Parsed(Do(Method::kGet, "/namespaces/risk/datasources?limit=2&continue=" + PercentEncode(next)));
   ASSERT_EQ(rest["items"].size(), 1U);
   EXPECT_EQ(rest["items"][0]["metadata"]["name"], "c");
   EXPECT_EQ(Parsed(Do(Method::kGet, "/namespaces/risk/datasources?fieldSelector=metadata.name%3Db"))["items"]

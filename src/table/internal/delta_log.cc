@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/percent.h"
 #include "base/text.h"
 
 namespace millrace::internal {
@@ -74,13 +75,6 @@ Result<DeltaMetadata> ParseMetadata(const Json& action) {
   return metadata;
 }
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // Paths in the log are URIs relative to the table (RFC 2396); ones that lead out of it are refused.
 Result<std::string> ParsePath(std::string_view uri) {
   std::string path;
@@ -104,19 +98,7 @@ Result<std::string> ParsePath(std::string_view uri) {
 }
 
 // The URI that ParsePath reads back.
-std::string FormatPath(std::string_view path) {
-  std::string uri;
-  for (const char c : path) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       std::string_view("-_.~/=").find(c) != std::string_view::npos;
-    if (plain) {
-      uri += c;
-    } else {
-      uri += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return uri;
-}
+std::string FormatPath(std::string_view path) { return PercentEncode(path, "/="); }
 
 // Bytes and rows: no file has more, and the sums of many of them stay in range.
 constexpr int64_t kMostOfAFile = int64_t{1} << 40;
