@@ -25,45 +25,52 @@ std::string ModelPath(const Args& args) {
   return ProjectPath(args.server.project) + "/models/" + PercentEncode(args.model);
 }
 
-Status List(const Args& args) {
-  MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
-  MR_ASSIGN_OR_RETURN(const Json answer,
-                      GetJson(client, ProjectPath(args.server.project) + "/registeredmodels"));
+// The answer's items as they are, or as a table with a row for each.
+template <typename RowOfItem>
+Status PrintItems(const Args& args, const Json& answer, std::string_view list,
+                  std::vector<std::string> header, const RowOfItem& row_of) {
   if (args.output == "json") {
     Print(FormatJson(answer, 2) + "\n");
     return Ok();
   }
   std::vector<std::vector<std::string>> rows;
-  for (const Json& item : answer.value("items", Json::array())) {
+  for (const Json& item : answer.value(list, Json::array())) rows.push_back(row_of(item));
+  Print(AlignedTable(std::move(header), rows));
+  return Ok();
+}
+
+std::string Cell(const Json& item, const char* name) { return CellText(item.value(name, Json())); }
+
+Status List(const Args& args) {
+  MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
+  MR_ASSIGN_OR_RETURN(const Json answer,
+                      GetJson(client, ProjectPath(args.server.project) + "/registeredmodels"));
+  const auto row = [](const Json& item) -> std::vector<std::string> {
     std::string aliases;
     const Json named = item.value("aliases", Json::object());
     for (const auto& [alias, version] : named.items()) {
       aliases += fmt::format("{}{}={}", aliases.empty() ? "" : " ", alias, CellText(version));
     }
-    rows.push_back({CellText(item.value("name", Json())), CellText(item.value("latestVersion", Json())),
-                    aliases.empty() ? "-" : aliases});
-  }
-  Print(AlignedTable({"MODEL", "LATEST", "ALIASES"}, rows));
-  return Ok();
+    return {Cell(item, "name"), Cell(item, "latestVersion"), aliases.empty() ? "-" : aliases};
+  };
+  return PrintItems(args, answer, "items", {"MODEL", "LATEST", "ALIASES"}, row);
 }
 
 Status Versions(const Args& args) {
   MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
   MR_ASSIGN_OR_RETURN(const Json answer, GetJson(client, ModelPath(args) + "/versions"));
-  if (args.output == "json") {
-    Print(FormatJson(answer, 2) + "\n");
-    return Ok();
-  }
-  std::vector<std::vector<std::string>> rows;
-  for (const Json& item : answer.value("items", Json::array())) {
+  const auto row = [](const Json& item) -> std::vector<std::string> {
     const Json metrics = item.value("metrics", Json::object());
-    rows.push_back({CellText(item.value("version", Json())), CellText(item.value("status", Json())),
-                    CellText(item.value("aliases", Json())), CellText(metrics.value("auc_roc", Json())),
-                    CellText(metrics.value("average_precision", Json())),
-                    CellText(item.value("created", Json())), CellText(item.value("reason", Json()))});
-  }
-  Print(AlignedTable({"VERSION", "STATUS", "ALIASES", "AUC", "AP", "CREATED", "REASON"}, rows));
-  return Ok();
+    return {Cell(item, "version"),
+            Cell(item, "status"),
+            Cell(item, "aliases"),
+            Cell(metrics, "auc_roc"),
+            Cell(metrics, "average_precision"),
+            Cell(item, "created"),
+            Cell(item, "reason")};
+  };
+  return PrintItems(args, answer, "items", {"VERSION", "STATUS", "ALIASES", "AUC", "AP", "CREATED", "REASON"},
+                    row);
 }
 
 Status Runs(const Args& args) {
@@ -71,20 +78,16 @@ Status Runs(const Args& args) {
   MR_ASSIGN_OR_RETURN(const Json answer,
                       GetJson(client, fmt::format("{}/runs?limit={}&filter={}", ModelPath(args), args.limit,
                                                   PercentEncode(args.filter))));
-  if (args.output == "json") {
-    Print(FormatJson(answer, 2) + "\n");
-    return Ok();
-  }
-  std::vector<std::vector<std::string>> rows;
-  for (const Json& item : answer.value("items", Json::array())) {
+  const auto row = [](const Json& item) -> std::vector<std::string> {
     const Json metrics = item.value("metrics", Json::object());
-    rows.push_back({CellText(item.value("id", Json())), CellText(item.value("name", Json())),
-                    CellText(item.value("status", Json())), CellText(metrics.value("auc_roc", Json())),
-                    CellText(metrics.value("average_precision", Json())),
-                    CellText(item.value("start", Json()))});
-  }
-  Print(AlignedTable({"RUN", "NAME", "STATUS", "AUC", "AP", "START"}, rows));
-  return Ok();
+    return {Cell(item, "id"),
+            Cell(item, "name"),
+            Cell(item, "status"),
+            Cell(metrics, "auc_roc"),
+            Cell(metrics, "average_precision"),
+            Cell(item, "start")};
+  };
+  return PrintItems(args, answer, "items", {"RUN", "NAME", "STATUS", "AUC", "AP", "START"}, row);
 }
 
 Status DeleteRun(const Args& args) {
@@ -99,18 +102,11 @@ Status Alias(const Args& args) {
   MR_ASSIGN_OR_RETURN(http::Client client, Connect(args.server));
   if (args.alias.empty()) {
     MR_ASSIGN_OR_RETURN(const Json answer, GetJson(client, ModelPath(args) + "/aliases"));
-    if (args.output == "json") {
-      Print(FormatJson(answer, 2) + "\n");
-      return Ok();
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (const Json& move : answer.value("history", Json::array())) {
-      rows.push_back({CellText(move.value("time", Json())), CellText(move.value("alias", Json())),
-                      CellText(move.value("from", Json())), CellText(move.value("to", Json())),
-                      CellText(move.value("actor", Json())), CellText(move.value("reason", Json()))});
-    }
-    Print(AlignedTable({"TIME", "ALIAS", "FROM", "TO", "BY", "REASON"}, rows));
-    return Ok();
+    const auto row = [](const Json& move) -> std::vector<std::string> {
+      return {Cell(move, "time"), Cell(move, "alias"), Cell(move, "from"),
+              Cell(move, "to"),   Cell(move, "actor"), Cell(move, "reason")};
+    };
+    return PrintItems(args, answer, "history", {"TIME", "ALIAS", "FROM", "TO", "BY", "REASON"}, row);
   }
   const std::string target = ModelPath(args) + "/aliases/" + PercentEncode(args.alias);
   if (args.remove) {
