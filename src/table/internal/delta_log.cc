@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/percent.h"
 #include "base/text.h"
 
@@ -282,7 +283,14 @@ Status PutLogEntry(const std::string& path, const DeltaLogEntry& entry) {
     return Conflict("{}: version {} was committed by another writer", path, entry.info.version);
   }
   if (linked != 0) return Unavailable("cannot write {}: {}", target, std::strerror(error));
-  return SyncDirectory(LogDirectory(path));
+  // Every reader sees the version from here on, so its writer must not take its files back.
+  const Status synced = SyncDirectory(LogDirectory(path));
+  if (!synced.ok()) {
+    LogWarning(
+        "a commit is made, but may be lost if the machine stops now",
+        {{"table", path}, {"version", std::to_string(entry.info.version)}, {"reason", synced.message()}});
+  }
+  return Ok();
 }
 
 }  // namespace millrace::internal

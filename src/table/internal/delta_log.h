@@ -43,7 +43,8 @@ Result<DeltaLogEntry> ParseLogEntry(std::string_view text);
 // empty when there is no log.
 Result<std::vector<int64_t>> ListVersions(const std::string& path);
 Result<DeltaLogEntry> ReadLogEntry(const std::string& path, int64_t version);
-// Durable on return. Conflict when the version exists.
+// Ok: committed, and durable unless the log's directory could not be synced, which is warned of.
+// Conflict when the version exists.
 Status PutLogEntry(const std::string& path, const DeltaLogEntry& entry);
 
 }  // namespace millrace::internal
