@@ -1,7 +1,10 @@
 #include "feature/online_store.h"
 
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
+#include <cstdio>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
@@ -17,6 +20,9 @@ namespace millrace::feature {
 namespace {
 
 constexpr std::string_view kFormat = "millrace online state 1\n";
+// After the name of a directory that is being removed. DirectoryName gives none with it: behind its
+// '%' stand two hexadecimal digits, in capitals.
+constexpr std::string_view kDropped = "%dropped";
 
 // "default/transactions" as the name of a directory; one name for one key.
 std::string DirectoryName(const std::string& key) {
@@ -85,6 +91,12 @@ class OnlineStore::Impl {
     MR_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(options_.directory));
     for (const std::string& name : names) {
       const std::string path = options_.directory + "/" + name;
+      if (name.ends_with(kDropped)) {
+        const Status removed = RemoveTree(path);
+        if (!removed.ok())
+          LogWarning("what is left of a dropped source stays", {{"reason", removed.message()}});
+        continue;
+      }
       const std::optional<std::string> key = KeyOfDirectory(name);
       if (!key || !FileExists(path + "/snapshot")) continue;
       MR_ASSIGN_OR_RETURN(std::unique_ptr<OnlineSource> source, OnlineSource::Open(*key, path, options_));
@@ -96,9 +108,8 @@ class OnlineStore::Impl {
 
   // Shared, so that a source may be dropped while somebody still reads it.
   std::shared_ptr<OnlineSource> Find(const std::string& key) const {
-    const std::shared_lock lock(sources_mutex_);
-    const auto found = sources_.find(key);
-    return found == sources_.end() ? nullptr : found->second;
+    std::shared_ptr<OnlineSource> held = Held(key);
+    return held == nullptr || held->dropped() ? nullptr : held;
   }
 
   Result<std::shared_ptr<OnlineSource>> Loaded(const std::string& key) const {
@@ -109,34 +120,65 @@ class OnlineStore::Impl {
     return NotFound("the source {} has no online state{}", key, DidYouMean(key, keys));
   }
 
+  // Completes a Drop first that failed or is under way.
   Result<std::shared_ptr<OnlineSource>> FindOrAdd(const std::string& key) {
-    const std::unique_lock lock(sources_mutex_);
-    const auto found = sources_.find(key);
-    if (found != sources_.end()) return found->second;
-    const std::string path = options_.directory + "/" + DirectoryName(key);
-    MR_ASSIGN_OR_RETURN(std::unique_ptr<OnlineSource> source, OnlineSource::Open(key, path, options_));
-    return sources_.emplace(key, std::move(source)).first->second;
+    for (;;) {
+      {
+        const std::unique_lock lock(sources_mutex_);
+        const auto found = sources_.find(key);
+        if (found == sources_.end()) {
+          MR_ASSIGN_OR_RETURN(std::unique_ptr<OnlineSource> source,
+                              OnlineSource::Open(key, PathOf(key), options_));
+          return sources_.emplace(key, std::move(source)).first->second;
+        }
+        if (!found->second->dropped()) return found->second;
+      }
+      MR_RETURN_IF_ERROR(Drop(key));
+    }
   }
 
+  // The directory gets another name in one step, which no source has, and is taken apart under
+  // that: a crash leaves either the source or something that Recover removes, never a part of it.
+  // May be called again until it succeeds; a source that was loaded meanwhile goes with it.
   Status Drop(const std::string& key) {
-    std::shared_ptr<OnlineSource> source;
-    const std::unique_lock lock(sources_mutex_);
-    const auto found = sources_.find(key);
-    if (found == sources_.end()) return Ok();
-    source = std::move(found->second);
-    sources_.erase(found);
-    source->SetDropped();
-    return RemoveTree(options_.directory + "/" + DirectoryName(key));
+    const std::lock_guard one_at_a_time(drop_mutex_);
+    const std::string aside = PathOf(key) + std::string(kDropped);
+    MR_RETURN_IF_ERROR(RemoveTree(aside));
+    for (;;) {
+      const std::shared_ptr<OnlineSource> source = Held(key);
+      if (source != nullptr) source->EndFiles();
+      const std::unique_lock lock(sources_mutex_);
+      const auto found = sources_.find(key);
+      if ((found == sources_.end() ? nullptr : found->second) != source) continue;
+      if (::rename(PathOf(key).c_str(), aside.c_str()) != 0 && errno != ENOENT) {
+        return Unavailable("cannot set {} aside to remove it: {}", PathOf(key), std::strerror(errno));
+      }
+      if (source != nullptr) sources_.erase(found);
+      break;
+    }
+    MR_RETURN_IF_ERROR(SyncDirectory(options_.directory));
+    return RemoveTree(aside);
   }
 
   std::vector<std::shared_ptr<OnlineSource>> All() const {
     const std::shared_lock lock(sources_mutex_);
     std::vector<std::shared_ptr<OnlineSource>> all;
-    for (const auto& [key, source] : sources_) all.push_back(source);
+    for (const auto& [key, source] : sources_) {
+      if (!source->dropped()) all.push_back(source);
+    }
     return all;
   }
 
  private:
+  std::string PathOf(const std::string& key) const { return options_.directory + "/" + DirectoryName(key); }
+
+  // Also one whose Drop has not succeeded yet.
+  std::shared_ptr<OnlineSource> Held(const std::string& key) const {
+    const std::shared_lock lock(sources_mutex_);
+    const auto found = sources_.find(key);
+    return found == sources_.end() ? nullptr : found->second;
+  }
+
   // Replaces logs that have grown long.
   void Keep() {
     std::unique_lock lock(stop_mutex_);
@@ -155,6 +197,7 @@ class OnlineStore::Impl {
 
   const OnlineStoreOptions options_;
   FileLock lock_;
+  std::mutex drop_mutex_;  // taken before a source's maintenance, and that before sources_mutex_
   mutable std::shared_mutex sources_mutex_;
   std::map<std::string, std::shared_ptr<OnlineSource>> sources_;
   std::mutex stop_mutex_;

@@ -203,7 +203,8 @@ class OnlineStore {
   // of a name is the one that Lookup means.
   Status Load(const std::string& source_key, const SourcePlan& source, std::vector<ViewPlanPtr> views,
               const Table& events, const LoadOptions& options);
-  // Forgets the source and its files.
+  // Forgets the source and its files: at once for all who ask for it, in one step on disk. Waits
+  // for a Load or a Snapshot of it. When it fails, the files may still be there: call it again.
   Status Drop(const std::string& source_key);
 
   // What the last Load said; empty when the source is not loaded.

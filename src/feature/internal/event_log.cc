@@ -177,7 +177,9 @@ Result<std::unique_ptr<EventLog>> EventLog::Create(const std::string& directory,
   return log;
 }
 
-EventLog::~EventLog() {
+EventLog::~EventLog() { Close(); }
+
+void EventLog::Close() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

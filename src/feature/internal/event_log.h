@@ -66,6 +66,9 @@ class EventLog {
   static Result<std::unique_ptr<EventLog>> Create(const std::string& directory, const std::string& header,
                                                   uint64_t position, uint64_t max_buffer);
   ~EventLog();
+  // Writes what is pending, if that succeeds at once, and ends: nothing is written any more, and
+  // whoever waits hears that it was closed. Twice is once; by one thread at a time.
+  void Close();
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;
 

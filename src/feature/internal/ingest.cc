@@ -90,6 +90,7 @@ Result<Outcome> OnlineSource::ApplyRow(std::span<const Cell> row) {
 }
 
 Status OnlineSource::TakesMore() const {
+  if (dropped()) return Gone();
   MR_RETURN_IF_ERROR(log_->Ready());
   return log_->Room(0).WithContext(key_);
 }
@@ -279,7 +280,8 @@ Status OnlineSource::Flush() {
     const Ingest lock(*this);
     position = log_->position();
   }
-  return log_->Wait(position);
+  const Status status = log_->Wait(position);
+  return dropped() ? Ok() : status;
 }
 
 }  // namespace millrace::feature

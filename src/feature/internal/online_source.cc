@@ -102,6 +102,7 @@ Status OnlineSource::Load(const SourcePlan& source, std::vector<ViewPlanPtr> vie
   MR_RETURN_IF_ERROR(made->Load(rows, load.progress));
 
   const std::lock_guard one_at_a_time(maintenance_);
+  if (dropped()) return Gone();
   if (log_ == nullptr) return LoadFirst(std::move(made), load);
   MR_RETURN_IF_ERROR(log_->WaitForSegment());
   uint64_t from = 0;
@@ -203,7 +204,7 @@ Status OnlineSource::CatchUp(const std::shared_ptr<SourceState>& made, const std
 }
 
 bool OnlineSource::WantsSnapshot() const {
-  return state() != nullptr && log_->segment_bytes() > options_.snapshot_log_bytes;
+  return !dropped() && state() != nullptr && log_->segment_bytes() > options_.snapshot_log_bytes;
 }
 
 // The snapshot on disk and the log behind it, up to meta.position, as a new snapshot.
@@ -229,6 +230,7 @@ Status OnlineSource::Compact(SnapshotMeta meta) const {
 Status OnlineSource::Snapshot() {
   if (state() == nullptr) return Ok();
   const std::lock_guard one_at_a_time(maintenance_);
+  if (dropped()) return Ok();
   MR_RETURN_IF_ERROR(log_->WaitForSegment());
   SnapshotMeta meta;
   std::shared_ptr<SourceState> held;
@@ -256,6 +258,7 @@ Status OnlineSource::Snapshot() {
 Status OnlineSource::Close() {
   if (state() == nullptr) return Ok();
   const std::lock_guard one_at_a_time(maintenance_);
+  if (dropped()) return Ok();
   const Ingest lock(*this);
   if (!dirty_) return Ok();
   state_->Sweep();
@@ -266,6 +269,19 @@ Status OnlineSource::Close() {
   MR_RETURN_IF_ERROR(WriteSnapshot(*state_, meta));
   dirty_ = false;
   return Ok();
+}
+
+Status OnlineSource::Gone() const {
+  return Unavailable("the online state of {} is being removed; a new one can be loaded after that", key_);
+}
+
+// With maintenance_: whoever got it before is done with the files, whoever gets it after sees that
+// they are not its own any more. The log ends as well, or its writer might begin a segment later,
+// in the directory of a new source of this name.
+void OnlineSource::EndFiles() {
+  dropped_.store(true);
+  const std::lock_guard one_at_a_time(maintenance_);
+  if (log_ != nullptr) log_->Close();
 }
 
 std::optional<std::string> OnlineSource::Marker() {

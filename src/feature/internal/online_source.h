@@ -51,8 +51,9 @@ class OnlineSource {
   Result<LogRange> ReadLog(uint64_t after);
   void Confirm(uint64_t position);
   std::optional<std::string> Marker();
-  // The store has forgotten it; who still holds it reads what is no longer kept.
-  void SetDropped() { dropped_.store(true); }
+  // It is about to go: from here on its files are left alone, and who still holds it reads what is
+  // no longer kept. Waits for a Load or a Snapshot that is at the files. May be called again.
+  void EndFiles();
   bool dropped() const { return dropped_.load(); }
   SourceStats Stats();
 
@@ -111,6 +112,7 @@ class OnlineSource {
   // Without ingest_: takes it if nobody has it.
   void TakeLearnedIfFree();
   Status TakesMore() const;
+  Status Gone() const;
 
   const std::string key_;
   const std::string directory_;

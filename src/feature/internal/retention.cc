@@ -55,7 +55,7 @@ void OnlineSource::Confirm(uint64_t position) {
   if (position <= confirmed_.load() || state() == nullptr) return;
   Advance(position);
   const std::unique_lock lock(maintenance_, std::try_to_lock);
-  if (lock.owns_lock()) Prune();
+  if (lock.owns_lock() && !dropped()) Prune();
 }
 
 void OnlineSource::WarnOfMissing(uint64_t missing) const {
@@ -67,6 +67,7 @@ void OnlineSource::WarnOfMissing(uint64_t missing) const {
 Result<LogRange> OnlineSource::ReadLog(uint64_t after) {
   if (state() == nullptr) return FailedPrecondition("{} is not loaded yet", key_);
   const std::lock_guard one_at_a_time(maintenance_);  // no segment goes meanwhile; writers go on
+  if (dropped()) return Gone();
   const std::shared_ptr<SourceState> held = state();
   const SourcePlan& source = held->source();
   std::vector<ColumnBuilder> builders;
