@@ -1,7 +1,10 @@
 // The online store's log and the offline tables behind it: nothing that was accepted is lost.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <thread>
 
@@ -159,6 +162,38 @@ TEST_F(OnlineLog, SegmentsGoOnlyOnceTheOfflineTablesHaveThem) {
   Restart();
   EXPECT_EQ(store_->Stats().front().confirmed, 20U);
   EXPECT_EQ(store_->ReadLog(kKey, 20)->events.num_rows(), 1U);
+}
+
+// A segment that is a pipe holds up whoever reads the log, for as long as the test wants.
+TEST_F(OnlineLog, WhatIsConfirmedWhileTheLogIsReadIsPrunedAfterwards) {
+  OnlineStoreOptions options;
+  options.snapshot_log_bytes = 64;  // everything is old after a snapshot
+  Start(options);
+  const std::string first = NewestSegment();
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(Accepted(i, 1), 1);
+    ASSERT_TRUE(store_->Snapshot().ok());
+  }
+  const int64_t before = Segments();
+  const std::string bytes = ReadFile(first).value();
+  fs::rename(first, first + ".kept");
+  ASSERT_EQ(::mkfifo(first.c_str(), 0600), 0);
+  std::thread reader([&] { EXPECT_EQ(store_->ReadLog(kKey, 0)->events.num_rows(), 5U); });
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  UniqueFd pipe;
+  while (!pipe && std::chrono::steady_clock::now() < deadline) {
+    pipe = UniqueFd(::open(first.c_str(), O_WRONLY | O_NONBLOCK));  // ENXIO until somebody reads
+    if (!pipe) std::this_thread::yield();
+  }
+  ASSERT_TRUE(pipe);
+  fs::rename(first + ".kept", first);
+  ASSERT_TRUE(store_->Confirm(kKey, 5).ok());
+  EXPECT_EQ(Segments(), before) << "the log is being read";
+  ASSERT_TRUE(WriteAll(pipe.get(), bytes).ok());
+  pipe.Close();
+  reader.join();
+  EXPECT_LT(Segments(), before);
+  EXPECT_EQ(store_->Stats().front().unconfirmed_bytes, 0);
 }
 
 TEST_F(OnlineLog, AtItsLimitEventsAreRefusedAndTakenAgainOnceConfirmed) {

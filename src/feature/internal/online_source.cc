@@ -101,7 +101,7 @@ Status OnlineSource::Load(const SourcePlan& source, std::vector<ViewPlanPtr> vie
   auto made = std::make_shared<SourceState>(source, std::move(views), options_.history);
   MR_RETURN_IF_ERROR(made->Load(rows, load.progress));
 
-  const std::lock_guard one_at_a_time(maintenance_);
+  const Maintenance one_at_a_time(*this);
   if (dropped()) return Gone();
   if (log_ == nullptr) return LoadFirst(std::move(made), load);
   MR_RETURN_IF_ERROR(log_->WaitForSegment());
@@ -229,7 +229,7 @@ Status OnlineSource::Compact(SnapshotMeta meta) const {
 // Nobody waits for it: the log goes on in a new segment, and the old ones are closed.
 Status OnlineSource::Snapshot() {
   if (state() == nullptr) return Ok();
-  const std::lock_guard one_at_a_time(maintenance_);
+  const Maintenance one_at_a_time(*this);
   if (dropped()) return Ok();
   MR_RETURN_IF_ERROR(log_->WaitForSegment());
   SnapshotMeta meta;
@@ -257,7 +257,7 @@ Status OnlineSource::Snapshot() {
 
 Status OnlineSource::Close() {
   if (state() == nullptr) return Ok();
-  const std::lock_guard one_at_a_time(maintenance_);
+  const Maintenance one_at_a_time(*this);
   if (dropped()) return Ok();
   const Ingest lock(*this);
   if (!dirty_) return Ok();
@@ -280,7 +280,7 @@ Status OnlineSource::Gone() const {
 // in the directory of a new source of this name.
 void OnlineSource::EndFiles() {
   dropped_.store(true);
-  const std::lock_guard one_at_a_time(maintenance_);
+  const Maintenance one_at_a_time(*this);
   if (log_ != nullptr) log_->Close();
 }
 

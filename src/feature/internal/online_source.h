@@ -74,6 +74,22 @@ class OnlineSource {
     std::unique_lock<std::mutex> lock_;
   };
 
+  // Holds maintenance_, and prunes after it what was confirmed meanwhile.
+  class Maintenance {
+   public:
+    explicit Maintenance(OnlineSource& source) : source_(source), lock_(source.maintenance_) {}
+    ~Maintenance() {
+      lock_.unlock();
+      source_.PruneIfDue();
+    }
+    Maintenance(const Maintenance&) = delete;
+    Maintenance& operator=(const Maintenance&) = delete;
+
+   private:
+    OnlineSource& source_;
+    std::unique_lock<std::mutex> lock_;
+  };
+
   OnlineSource(std::string key, std::string directory, const OnlineStoreOptions& options)
       : key_(std::move(key)), directory_(std::move(directory)), options_(options) {}
 
@@ -95,6 +111,8 @@ class OnlineSource {
 
   // retention.cc: what is kept, and for whom. Prune with maintenance_ held.
   void Prune();
+  // Without maintenance_: takes it if nobody has it.
+  void PruneIfDue();
   void Advance(uint64_t position);
   void WarnOfMissing(uint64_t missing) const;
 
@@ -128,6 +146,7 @@ class OnlineSource {
   // What is logged while a new state is loaded, for that one to catch up; guarded by ingest_.
   std::optional<std::vector<std::string>> captured_;
   std::atomic<uint64_t> confirmed_{0};
+  std::atomic<bool> prune_due_{false};  // confirmed_ has moved since the last Prune
   std::atomic<int64_t> old_log_bytes_{0};
   std::atomic<uint64_t> old_unconfirmed_bytes_{0};
   std::atomic<bool> dropped_{false};

@@ -13,6 +13,8 @@ namespace millrace::feature {
 // Removes segments that neither the snapshot nor the offline tables need. As many as make up a
 // few snapshots' worth stay, for views that are built anew from an older version of those tables.
 void OnlineSource::Prune() {
+  prune_due_.store(false);  // before confirmed_ is read
+  if (dropped()) return;
   const Result<std::vector<LogSegment>> segments = ListSegments(directory_);
   if (!segments.ok() || segments->empty()) return;
   const uint64_t confirmed = confirmed_.load();
@@ -50,12 +52,23 @@ void OnlineSource::Advance(uint64_t position) {
   }
 }
 
-// Whoever is at the files now prunes when it is done.
 void OnlineSource::Confirm(uint64_t position) {
-  if (position <= confirmed_.load() || state() == nullptr) return;
-  Advance(position);
-  const std::unique_lock lock(maintenance_, std::try_to_lock);
-  if (lock.owns_lock() && !dropped()) Prune();
+  if (state() == nullptr) return;
+  if (position > confirmed_.load()) {
+    Advance(position);
+    prune_due_.store(true);
+  }
+  PruneIfDue();
+}
+
+// After every release of maintenance_ and after every position confirmed: then one of the two sees
+// the other, and nothing stays due while the lock is free.
+void OnlineSource::PruneIfDue() {
+  while (prune_due_.load()) {
+    const std::unique_lock lock(maintenance_, std::try_to_lock);
+    if (!lock.owns_lock()) return;
+    Prune();
+  }
 }
 
 void OnlineSource::WarnOfMissing(uint64_t missing) const {
@@ -66,7 +79,7 @@ void OnlineSource::WarnOfMissing(uint64_t missing) const {
 
 Result<LogRange> OnlineSource::ReadLog(uint64_t after) {
   if (state() == nullptr) return FailedPrecondition("{} is not loaded yet", key_);
-  const std::lock_guard one_at_a_time(maintenance_);  // no segment goes meanwhile; writers go on
+  const Maintenance one_at_a_time(*this);  // no segment goes meanwhile; writers go on
   if (dropped()) return Gone();
   const std::shared_ptr<SourceState> held = state();
   const SourcePlan& source = held->source();
