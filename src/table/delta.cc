@@ -11,64 +11,26 @@
 
 #include "base/file.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/parallel.h"
+#include "table/internal/delta_checkpoint.h"
 #include "table/internal/delta_log.h"
+#include "table/internal/delta_state.h"
 
 namespace millrace {
 namespace {
 
 using internal::DeltaLogEntry;
 using internal::DeltaMetadata;
+using internal::DeltaRemoval;
+using internal::DeltaState;
 
 constexpr std::string_view kEngine = "Millrace";
 constexpr int kMaxTries = 100;
-constexpr Micros kVacuumAge = std::chrono::hours(1);
-
-// The table as of one version, with what a writer needs beside the snapshot.
-struct State {
-  DeltaSnapshot snapshot;
-  DeltaMetadata metadata;
-};
-
-void Apply(const DeltaLogEntry& entry, State& state) {
-  if (entry.metadata) state.metadata = *entry.metadata;
-  if (!entry.removed.empty()) {
-    const std::set<std::string_view> gone(entry.removed.begin(), entry.removed.end());
-    std::erase_if(state.snapshot.files, [&](const DeltaFile& file) { return gone.contains(file.path); });
-  }
-  state.snapshot.files.insert(state.snapshot.files.end(), entry.added.begin(), entry.added.end());
-  state.snapshot.version = entry.info.version;
-  state.snapshot.time = std::max(state.snapshot.time, entry.info.time);
-  state.snapshot.user_metadata = entry.info.user_metadata;
-}
-
-// Replays the log, and calls `seen` after each version, until it says false.
-Result<State> Replay(const std::string& path, const std::function<bool(const DeltaLogEntry&)>& wanted) {
-  MR_ASSIGN_OR_RETURN(const std::vector<int64_t> versions, internal::ListVersions(path));
-  if (versions.empty()) return NotFound("there is no Delta table at {}", path);
-  State state;
-  for (const int64_t version : versions) {
-    MR_ASSIGN_OR_RETURN(const DeltaLogEntry entry, internal::ReadLogEntry(path, version));
-    if (!wanted(entry)) break;
-    if (version == 0 && (!entry.has_protocol || !entry.metadata)) {
-      return DataLoss("{}: the first commit has no protocol or no schema", path);
-    }
-    Apply(entry, state);
-  }
-  state.snapshot.schema = state.metadata.schema;
-  for (const DeltaFile& file : state.snapshot.files) {
-    if (file.rows < 0) {
-      state.snapshot.num_rows = -1;
-      break;
-    }
-    state.snapshot.num_rows += file.rows;
-  }
-  return state;
-}
-
-Result<State> Newest(const std::string& path) {
-  return Replay(path, [](const DeltaLogEntry&) { return true; });
-}
+constexpr int64_t kFewestCommits = 64;  // between two checkpoints
+// Of as many files and removals as this for each commit since the last: so a commit's share in the
+// writing of checkpoints stays the same, however large the table is.
+constexpr int64_t kEntriesACommit = 32;
 
 // The time of a commit after one at `previous`: whole milliseconds, never going back.
 EventTime CommitTime(const Clock& clock, EventTime previous) {
@@ -120,11 +82,11 @@ Status NewFiles::Write(const Table& table, const DeltaWriteOptions& options) {
   });
 }
 
-Status CheckWritable(const std::string& path, const State& state, const DeltaWriteOptions& options) {
+Status CheckWritable(const std::string& path, const DeltaState& state, const DeltaWriteOptions& options) {
   if (options.expected_version && *options.expected_version != state.snapshot.version) {
     return Conflict("{} is at version {}, not {}", path, state.snapshot.version, *options.expected_version);
   }
-  if (state.metadata.foreign_rules) {
+  if (state.metadata.foreign_rules || state.newer_writer) {
     return Unimplemented("{} has settings or constraints of another writer, which Millrace would not keep",
                          path);
   }
@@ -139,19 +101,64 @@ std::string DescribeSchema(const Schema& schema) {
   return text;
 }
 
-// Commits `entry` made for each newest state, again after losing to another writer.
+// What a checkpoint of the state holds.
+DeltaLogEntry CheckpointOf(DeltaState state, EventTime forgotten) {
+  DeltaLogEntry entry;
+  entry.info.version = state.snapshot.version;
+  entry.info.time = state.snapshot.time;
+  entry.has_protocol = true;
+  entry.metadata = std::move(state.metadata);
+  std::set<std::string_view> there;
+  for (const DeltaFile& file : state.snapshot.files) there.insert(file.path);
+  for (DeltaRemoval& removal : state.removed) {
+    // A file that was put back is there: a checkpoint says one thing of a path.
+    if (removal.time >= forgotten && !there.contains(removal.path))
+      entry.removed.push_back(std::move(removal));
+  }
+  entry.added = std::move(state.snapshot.files);
+  return entry;
+}
+
+Status MakeCheckpoint(const std::string& path, EventTime now) {
+  MR_ASSIGN_OR_RETURN(DeltaState state, internal::NewestState(path, /*with_removed=*/true));
+  const int64_t version = state.snapshot.version;
+  const EventTime forgotten = now - DeltaTable::kFileRetention;
+  MR_RETURN_IF_ERROR(internal::WriteCheckpoint(path, CheckpointOf(std::move(state), forgotten)));
+  internal::NoteCheckpoint(path, version, forgotten);
+  return Ok();
+}
+
+bool IsCheckpointDue(const DeltaState& state) {
+  // What another writer put there and a checkpoint of ours would lose.
+  if (state.metadata.foreign_form || state.other_actions) return false;
+  const auto entries = static_cast<int64_t>(state.snapshot.files.size() + state.num_removed);
+  return state.snapshot.version + 1 - state.checkpoint.value_or(0) >=
+         std::max(kFewestCommits, entries / kEntriesACommit);
+}
+
+// After a commit, which stands whether this succeeds or not.
+void CheckpointIfDue(const std::string& path, const DeltaState& before, EventTime now) {
+  if (!IsCheckpointDue(before)) return;
+  const Status made = MakeCheckpoint(path, now);
+  if (!made.ok()) LogWarning("no checkpoint was made", {{"table", path}, {"reason", made.message()}});
+}
+
+// Commits what `make` gives for the newest state, again after losing to another writer.
 Result<int64_t> CommitNext(const std::string& path, const Clock& clock,
-                           const std::function<Result<DeltaLogEntry>(const State&)>& make) {
+                           const std::function<Result<DeltaLogEntry>(const DeltaState&)>& make) {
   for (int tries = 0; tries < kMaxTries; ++tries) {
-    MR_ASSIGN_OR_RETURN(const State state, Newest(path));
+    MR_ASSIGN_OR_RETURN(const DeltaState state, internal::NewestState(path));
     MR_ASSIGN_OR_RETURN(DeltaLogEntry entry, make(state));
     entry.info.version = state.snapshot.version + 1;
     entry.info.time = CommitTime(clock, state.snapshot.time);
     entry.info.operation = "WRITE";
     entry.engine = kEngine;
+    entry.id = RandomUuid();
     const Status put = internal::PutLogEntry(path, entry);
-    if (put.ok()) return entry.info.version;
-    if (put.code() != Code::kConflict) return put;
+    if (put.code() == Code::kConflict) continue;
+    MR_RETURN_IF_ERROR(put);
+    CheckpointIfDue(path, state, clock.Now());
+    return entry.info.version;
   }
   return Conflict("{}: other writers were faster {} times in a row", path, kMaxTries);
 }
@@ -160,15 +167,16 @@ Result<int64_t> CommitNext(const std::string& path, const Clock& clock,
 
 Result<DeltaTable> DeltaTable::Create(const std::string& path, const Schema& schema, const Clock& clock) {
   if (schema.size() == 0) return InvalidArgument("a table at {} needs a column", path);
-  MR_ASSIGN_OR_RETURN(const std::vector<int64_t> versions, internal::ListVersions(path));
-  if (!versions.empty()) return AlreadyExists("there is a Delta table at {} already", path);
+  MR_ASSIGN_OR_RETURN(const bool exists, internal::LogExists(path));
+  if (exists) return AlreadyExists("there is a Delta table at {} already", path);
   MR_RETURN_IF_ERROR(MakeDirectories(path + "/_delta_log"));
   DeltaLogEntry entry;
   entry.info.time = CommitTime(clock, EventTime{});
   entry.info.operation = "CREATE TABLE";
   entry.engine = kEngine;
+  entry.id = RandomUuid();
   entry.has_protocol = true;
-  entry.metadata = DeltaMetadata{.id = RandomUuid(), .schema = schema};
+  entry.metadata = DeltaMetadata{.id = RandomUuid(), .schema = schema, .created = entry.info.time};
   const Status put = internal::PutLogEntry(path, entry);
   if (put.code() == Code::kConflict) return AlreadyExists("there is a Delta table at {} already", path);
   MR_RETURN_IF_ERROR(put);
@@ -176,8 +184,8 @@ Result<DeltaTable> DeltaTable::Create(const std::string& path, const Schema& sch
 }
 
 Result<DeltaTable> DeltaTable::Open(const std::string& path, const Clock& clock) {
-  MR_ASSIGN_OR_RETURN(const std::vector<int64_t> versions, internal::ListVersions(path));
-  if (versions.empty()) return NotFound("there is no Delta table at {}", path);
+  MR_ASSIGN_OR_RETURN(const bool exists, internal::LogExists(path));
+  if (!exists) return NotFound("there is no Delta table at {}", path);
   return DeltaTable(path, clock);
 }
 
@@ -190,7 +198,7 @@ Result<DeltaTable> DeltaTable::OpenOrCreate(const std::string& path, const Schem
 
 Result<int64_t> DeltaTable::Append(const Table& rows, const DeltaWriteOptions& options) const {
   NewFiles files(path_);
-  const auto make = [&](const State& state) -> Result<DeltaLogEntry> {
+  const auto make = [&](const DeltaState& state) -> Result<DeltaLogEntry> {
     MR_RETURN_IF_ERROR(CheckWritable(path_, state, options));
     if (rows.schema() != state.snapshot.schema) {
       return InvalidArgument("{} has the columns ({}); rows with ({}) cannot be appended", path_,
@@ -210,7 +218,7 @@ Result<int64_t> DeltaTable::Append(const Table& rows, const DeltaWriteOptions& o
 
 Result<int64_t> DeltaTable::Overwrite(const Table& rows, const DeltaWriteOptions& options) const {
   NewFiles files(path_);
-  const auto make = [&](const State& state) -> Result<DeltaLogEntry> {
+  const auto make = [&](const DeltaState& state) -> Result<DeltaLogEntry> {
     MR_RETURN_IF_ERROR(CheckWritable(path_, state, options));
     if (rows.num_columns() == 0) return InvalidArgument("a table at {} needs a column", path_);
     if (files.files().empty()) MR_RETURN_IF_ERROR(files.Write(rows, options));
@@ -218,9 +226,10 @@ Result<int64_t> DeltaTable::Overwrite(const Table& rows, const DeltaWriteOptions
     entry.info.mode = "Overwrite";
     entry.info.user_metadata = options.user_metadata;
     entry.added = files.files();
-    for (const DeltaFile& file : state.snapshot.files) entry.removed.push_back(file.path);
+    for (const DeltaFile& file : state.snapshot.files) entry.removed.push_back({file.path, {}});
     if (rows.schema() != state.snapshot.schema) {
-      entry.metadata = DeltaMetadata{.id = state.metadata.id, .schema = rows.schema()};
+      entry.metadata = state.metadata;
+      entry.metadata->schema = rows.schema();
     }
     return entry;
   };
@@ -234,7 +243,7 @@ Result<int64_t> DeltaTable::ReplaceTail(const DeltaSnapshot& snapshot, size_t fi
   NewFiles written(path_);
   DeltaWriteOptions as_seen = options;
   as_seen.expected_version = snapshot.version;
-  const auto make = [&](const State& state) -> Result<DeltaLogEntry> {
+  const auto make = [&](const DeltaState& state) -> Result<DeltaLogEntry> {
     MR_RETURN_IF_ERROR(CheckWritable(path_, state, as_seen));
     if (rows.schema() != state.snapshot.schema) {
       return InvalidArgument("{} has the columns ({}); rows with ({}) cannot be put there", path_,
@@ -246,7 +255,7 @@ Result<int64_t> DeltaTable::ReplaceTail(const DeltaSnapshot& snapshot, size_t fi
     entry.info.user_metadata = options.user_metadata;
     entry.added = written.files();
     for (size_t i = files; i < state.snapshot.files.size(); ++i)
-      entry.removed.push_back(state.snapshot.files[i].path);
+      entry.removed.push_back({state.snapshot.files[i].path, {}});
     return entry;
   };
   Result<int64_t> version = CommitNext(path_, *clock_, make);
@@ -255,35 +264,34 @@ Result<int64_t> DeltaTable::ReplaceTail(const DeltaSnapshot& snapshot, size_t fi
 }
 
 Result<DeltaSnapshot> DeltaTable::Snapshot(std::optional<int64_t> version) const {
-  MR_ASSIGN_OR_RETURN(State state, Replay(path_, [&](const DeltaLogEntry& entry) {
-                        return !version || entry.info.version <= *version;
-                      }));
-  if (version && state.snapshot.version != *version) {
-    return NotFound("{} has no version {}; the newest is {}", path_, *version, state.snapshot.version);
-  }
+  MR_ASSIGN_OR_RETURN(DeltaState state,
+                      version ? internal::StateAt(path_, *version) : internal::NewestState(path_));
   return std::move(state.snapshot);
 }
 
 Result<DeltaSnapshot> DeltaTable::SnapshotAt(EventTime time) const {
+  MR_ASSIGN_OR_RETURN(const std::vector<DeltaCommit> commits, History());
   EventTime reached;  // times of commits never go back, whatever a foreign writer wrote
-  bool any = false;
-  MR_ASSIGN_OR_RETURN(State state, Replay(path_, [&](const DeltaLogEntry& entry) {
-                        reached = std::max(reached, entry.info.time);
-                        const bool wanted = reached <= time;
-                        any = any || wanted;
-                        return wanted;
-                      }));
-  if (!any) return NotFound("{} did not exist at {}", path_, FormatTime(time));
-  return std::move(state.snapshot);
+  std::optional<int64_t> version;
+  for (auto commit = commits.rbegin(); commit != commits.rend(); ++commit) {
+    reached = std::max(reached, commit->time);
+    if (reached <= time) version = commit->version;
+  }
+  if (version) return Snapshot(*version);
+  if (!commits.empty() && commits.back().version > 0)
+    return NotFound("{}: what it was at {} is no longer in its log", path_, FormatTime(time));
+  return NotFound("{} did not exist at {}", path_, FormatTime(time));
 }
 
-Result<std::vector<DeltaCommit>> DeltaTable::History() const {
+Result<std::vector<DeltaCommit>> DeltaTable::History(int64_t after) const {
+  MR_ASSIGN_OR_RETURN(const DeltaState newest, internal::NewestState(path_));
   std::vector<DeltaCommit> commits;
-  MR_ASSIGN_OR_RETURN(const State state, Replay(path_, [&](const DeltaLogEntry& entry) {
-                        commits.push_back(entry.info);
-                        return true;
-                      }));
-  std::reverse(commits.begin(), commits.end());
+  for (int64_t version = newest.snapshot.version; version > after && version >= 0; --version) {
+    Result<DeltaLogEntry> entry = internal::ReadLogEntry(path_, version);
+    if (entry.status().code() == Code::kNotFound) break;  // the log was cut
+    MR_RETURN_IF_ERROR(entry.status());
+    commits.push_back(std::move(entry->info));
+  }
   return commits;
 }
 
@@ -312,31 +320,6 @@ Result<Table> DeltaTable::Read(const DeltaSnapshot& snapshot, const std::vector<
                     DescribeSchema(table.schema()));
   }
   return rows;
-}
-
-Result<int64_t> DeltaTable::Vacuum(int64_t keep_versions) const {
-  if (keep_versions < 1)
-    return InvalidArgument("the newest version is always kept: keep_versions is 1 or more");
-  MR_ASSIGN_OR_RETURN(const std::vector<int64_t> versions, internal::ListVersions(path_));
-  std::set<std::string> needed;
-  const auto newest = static_cast<int64_t>(versions.size()) - 1;
-  for (int64_t version = std::max<int64_t>(0, newest - keep_versions + 1); version <= newest; ++version) {
-    MR_ASSIGN_OR_RETURN(const DeltaSnapshot snapshot, Snapshot(version));
-    for (const DeltaFile& file : snapshot.files) needed.insert(file.path);
-  }
-  MR_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(path_));
-  const EventTime oldest_kept = clock_->Now() - kVacuumAge;
-  int64_t removed = 0;
-  for (const std::string& name : names) {
-    const bool ours = name.ends_with(".parquet") || name.find(".tmp") != std::string::npos;
-    struct stat status{};
-    const std::string path = path_ + "/" + name;
-    if (!ours || needed.contains(name) || stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
-      continue;
-    if (EventTime{status.st_mtim.tv_sec * 1'000'000} > oldest_kept) continue;
-    if (unlink(path.c_str()) == 0) ++removed;
-  }
-  return removed;
 }
 
 }  // namespace millrace

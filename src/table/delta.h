@@ -13,6 +13,10 @@
 //   MR_ASSIGN_OR_RETURN(DeltaSnapshot s, t.Snapshot());
 //   MR_ASSIGN_OR_RETURN(Table back, t.Read(s, {"customer_id"}));
 //
+// Every so many commits the writer leaves a checkpoint, from which readers start;
+// a process keeps the newest state of the tables that it looked at last, so a look
+// costs what is new (docs/adr/0025-delta-tables-are-kept-up.md).
+//
 // A DeltaTable is a path and holds no state: copy it, share it between threads
 // and processes. Two writers of one version: one gets Conflict, or (Append)
 // is retried on the version after. DataLoss when the log or a file is damaged.
@@ -35,6 +39,7 @@ struct DeltaFile {
   std::string path;  // below the table's directory
   int64_t size = 0;  // bytes
   int64_t rows = 0;
+  EventTime modified = {};  // 0: unknown
 };
 
 // What one version of a table is made of.
@@ -91,16 +96,25 @@ class DeltaTable {
   Result<DeltaSnapshot> Snapshot(std::optional<int64_t> version = std::nullopt) const;
   // The newest version whose commit is not after `time`.
   Result<DeltaSnapshot> SnapshotAt(EventTime time) const;
-  // Newest first.
-  Result<std::vector<DeltaCommit>> History() const;
+  // Of the versions after `after`, as far back as the log goes. Newest first.
+  Result<std::vector<DeltaCommit>> History(int64_t after = -1) const;
 
   // Rows in the order in which they were written. Columns in the given order; empty takes all.
   Result<Table> Read(const DeltaSnapshot& snapshot, const std::vector<std::string>& columns = {}) const;
 
-  // Removes data files that none of the newest `keep_versions` versions needs and
-  // that are older than an hour (a writer may be about to commit younger ones).
-  // Returns how many. Older versions can no longer be read then.
-  Result<int64_t> Vacuum(int64_t keep_versions) const;
+  // Files that the newest version does not need stay this long, so that what was read as
+  // the newest version can be read on; and the log goes back as far as kLogRetention.
+  static constexpr Micros kFileRetention = std::chrono::hours(24 * 7);
+  static constexpr Micros kLogRetention = std::chrono::hours(24 * 30);
+
+  // Removes data files that no version needs which was the newest within kFileRetention, and
+  // files of that age of commits that were never made. Returns how many.
+  Result<int64_t> Vacuum() const;
+  // Removes what the newest checkpoint older than kLogRetention makes unnecessary: versions
+  // before it are gone then. Returns how many files.
+  Result<int64_t> CutLog() const;
+  // Both of them once an hour, and nothing between: to be called after each commit.
+  Status Maintain() const;
 
  private:
   DeltaTable(std::string path, const Clock& clock) : path_(std::move(path)), clock_(&clock) {}

@@ -167,24 +167,8 @@ TEST_F(Delta, AWriterKilledAtAnyMomentLeavesAWholeVersion) {
     EXPECT_EQ(static_cast<int64_t>(Ids(table).size()), snapshot.num_rows);
   }
   clock_.Advance(std::chrono::hours(24 * 365 * 100));
-  ASSERT_TRUE(table.Vacuum(1).ok());
+  ASSERT_TRUE(table.Vacuum().ok());
   EXPECT_EQ(ListDirectory(path()).value().size(), table.Snapshot().value().files.size() + 1);  // and the log
-}
-
-TEST_F(Delta, VacuumKeepsWhatTheNewestVersionsNeedAndWhatIsYoung) {
-  const DeltaTable table = Make();
-  ASSERT_TRUE(table.Append(Rows({1})).ok());
-  ASSERT_TRUE(table.Overwrite(Rows({2})).ok());
-  ASSERT_TRUE(table.Overwrite(Rows({3})).ok());
-  EXPECT_EQ(table.Vacuum(1).value(), 0) << "younger than an hour, by the clock";
-  clock_.Advance(std::chrono::hours(24 * 365 * 100));
-  EXPECT_EQ(table.Vacuum(2).value(), 1);
-  EXPECT_EQ(Ids(table, 2), List({2}));
-  EXPECT_EQ(Ids(table), List({3}));
-  const Status gone = table.Read(table.Snapshot(1).value()).status();
-  EXPECT_EQ(gone.code(), Code::kNotFound);
-  EXPECT_NE(gone.message().find("vacuumed"), std::string::npos);
-  EXPECT_FALSE(table.Vacuum(0).ok());
 }
 
 TEST_F(Delta, DamagedLogsAndFilesAreNamed) {
@@ -198,7 +182,8 @@ TEST_F(Delta, DamagedLogsAndFilesAreNamed) {
   const std::string log = ReadFile(LogFile(1)).value();
   for (const std::string& bad :
        {log.substr(0, log.size() / 2), std::string("[]"), std::string("{\"add\":{}}"),
-        std::string("{\"add\":7}"), std::string(R"({"add":{"path":"%2","size":1}})"),
+        std::string("{\"add\":7}"), std::string(R"({"add":{"path":"a"}})"),
+        std::string(R"({"add":{"path":"%2","size":1}})"),
         std::string(R"({"metaData":{"schemaString":"{}"}})"),
         std::string(R"({"commitInfo":{"timestamp":9223372036854775807}})")}) {
     std::ofstream(LogFile(1), std::ios::binary) << bad;
@@ -258,6 +243,16 @@ TEST_F(Delta, WritesTheTableForOtherReadersWhereAsked) {
   ASSERT_EQ(table.Append(rows((int64_t{1} << 53) + 1, "Zürich")).value(), 1);
   ASSERT_EQ(table.Append(rows(-7, "")).value(), 2);
   ASSERT_EQ(table.Overwrite(rows(42, "after")).value(), 3);
+
+  // Many commits, of which those before the checkpoint are no longer there.
+  FakeClock clock{SystemClock().Now()};
+  const DeltaTable cut = DeltaTable::Create(std::string(target) + "-cut", schema, clock).value();
+  for (int64_t n = 1; n <= 70; ++n) {
+    const DeltaSnapshot before = cut.Snapshot().value();
+    ASSERT_EQ(cut.ReplaceTail(before, std::min<size_t>(before.files.size(), 3), rows(n, "")).value(), n);
+  }
+  clock.Advance(std::chrono::hours(24 * 31));
+  ASSERT_EQ(cut.CutLog().value(), 64);
 }
 
 }  // namespace

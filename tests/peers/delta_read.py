@@ -1,6 +1,6 @@
-"""Reads the Delta table that delta_test.cc writes with deltalake, polars and duckdb, and checks every value.
+"""Reads the Delta tables that delta_test.cc writes with deltalake, polars and duckdb, and checks every value.
 
-usage: delta_read.py TABLE
+usage: delta_read.py TABLE      # TABLE-cut is the one whose log begins at a checkpoint
 """
 
 import datetime
@@ -28,7 +28,13 @@ THIRD = (42, 0.1, "after", True, AT)
 VERSIONS = {0: [], 1: [FIRST, NULLS], 2: [FIRST, NULLS, SECOND, NULLS], 3: [THIRD, NULLS]}
 
 
-def by_polars(path, version):
+
+def cut_at(version):
+    """The rows of the table whose log begins at the checkpoint 64: it keeps its first three commits' rows."""
+    return [row for n in (1, 2, 3, version) for row in ((n, 0.1, "", True, AT), NULLS)]
+
+
+def by_polars(path, version, _):
     frame = polars.read_delta(path, version=version)
     assert frame.columns == COLUMNS, frame.columns
     assert frame.schema["at"] == polars.Datetime("us", "UTC"), frame.schema
@@ -36,17 +42,17 @@ def by_polars(path, version):
     return frame.rows()
 
 
-def by_deltalake(path, version):
+def by_deltalake(path, version, expected):
     table = deltalake.DeltaTable(path, version=version)
     assert table.protocol().min_reader_version == 1
     rows = sum(deltalake.DeltaTable(path, version=version).get_add_actions(flatten=True)["num_records"].to_pylist())
-    assert rows == len(VERSIONS[version]), rows
+    assert rows == len(expected), rows
     types = [field.type.type for field in table.schema().fields]
     assert types == ["long", "double", "string", "boolean", "timestamp"], types
     return polars.DataFrame(deltalake.QueryBuilder().register("t", table).execute("SELECT * FROM t").read_all()).rows()
 
 
-def by_duckdb(path, version):
+def by_duckdb(path, version, _):
     connection = duckdb.connect(config={"autoinstall_known_extensions": False})
     connection.execute(f"LOAD '{DUCKDB_DELTA}'")
     connection.execute("SET TimeZone = 'UTC'")
@@ -61,13 +67,16 @@ def by_duckdb(path, version):
 def main():
     path = sys.argv[1]
     failures = 0
+    cases = [(path, version, expected) for version, expected in VERSIONS.items()]
+    cases += [(path + "-cut", version, cut_at(version)) for version in (64, 67, 70)]
+    key = lambda row: tuple((value is None, str(value)) for value in row)
     for read in (by_deltalake, by_polars, by_duckdb):
-        for version, expected in VERSIONS.items():
-            key = lambda row: tuple((value is None, str(value)) for value in row)
-            rows = sorted(read(path, version), key=key)
+        for table, version, expected in cases:
+            rows = sorted(read(table, version, expected), key=key)
             right = rows == sorted(expected, key=key)
             failures += not right
-            print(f"{read.__name__} version {version}: {'ok' if right else f'{rows} instead of {expected}'}")
+            name = pathlib.Path(table).name
+            print(f"{read.__name__} {name} version {version}: {'ok' if right else f'{rows} instead of {expected}'}")
     history = [entry["operation"] for entry in deltalake.DeltaTable(path).history()]
     assert history == ["WRITE", "WRITE", "WRITE", "CREATE TABLE"], history
     sys.exit(1 if failures else 0)

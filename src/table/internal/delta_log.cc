@@ -1,6 +1,7 @@
 #include "table/internal/delta_log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -19,7 +20,9 @@ namespace millrace::internal {
 namespace {
 
 constexpr uint64_t kMaxLogBytes = 256 << 20;
-constexpr std::string_view kExtension = ".json";
+constexpr std::string_view kCommitExtension = ".json";
+constexpr std::string_view kCheckpointExtension = ".checkpoint.parquet";
+constexpr int64_t kMostMillis = 253'402'300'800'000;  // the end of year 9999
 constexpr size_t kVersionDigits = 20;
 
 constexpr std::array<std::pair<DataType, std::string_view>, 5> kTypeNames = {
@@ -55,8 +58,28 @@ Result<DataType> TypeNamed(const Json& type, const std::string& column) {
   return Unimplemented("column '{}' is {}, which has no exact form here", column, name);
 }
 
+Result<int64_t> WholeNumber(const Json& object, const char* name, int64_t least, int64_t most) {
+  const auto found = object.find(name);
+  if (found == object.end()) return NotFound("there is no {}", name);
+  const bool fits = found->is_number_integer() &&
+                    !(found->is_number_unsigned() && found->get<uint64_t>() > uint64_t{INT64_MAX}) &&
+                    found->get<int64_t>() >= least && found->get<int64_t>() <= most;
+  if (!fits)
+    return DataLoss("{} is {}, no whole number from {} to {}", name, FormatJson(*found), least, most);
+  return found->get<int64_t>();
+}
+
+// 0 when the action does not say.
+Result<EventTime> ParseMillis(const Json& action, const char* name) {
+  const auto found = action.find(name);
+  if (found == action.end() || found->is_null()) return EventTime{};
+  MR_ASSIGN_OR_RETURN(const int64_t millis, WholeNumber(action, name, 0, kMostMillis));
+  return EventTime{millis * 1000};
+}
+
 Result<DeltaMetadata> ParseMetadata(const Json& action) {
   DeltaMetadata metadata;
+  MR_ASSIGN_OR_RETURN(metadata.created, ParseMillis(action, "createdTime"));
   metadata.id = action.value("id", "");
   metadata.foreign_rules = !action.value("configuration", Json::object()).empty();
   if (!action.value("partitionColumns", Json::array()).empty()) {
@@ -73,6 +96,9 @@ Result<DeltaMetadata> ParseMetadata(const Json& action) {
     fields.push_back({name, type});
   }
   metadata.schema = Schema(std::move(fields));
+  MR_ASSIGN_OR_RETURN(const Json kept, ParseJson(FormatSchema(metadata.schema)));
+  metadata.foreign_form = kept != schema || !action.value("name", Json()).is_null() ||
+                          !action.value("description", Json()).is_null();
   return metadata;
 }
 
@@ -104,21 +130,11 @@ std::string FormatPath(std::string_view path) { return PercentEncode(path, "/=")
 // Bytes and rows: no file has more, and the sums of many of them stay in range.
 constexpr int64_t kMostOfAFile = int64_t{1} << 40;
 
-Result<int64_t> WholeNumber(const Json& object, const char* name, int64_t least, int64_t most) {
-  const auto found = object.find(name);
-  if (found == object.end()) return NotFound("there is no {}", name);
-  const bool fits = found->is_number_integer() &&
-                    !(found->is_number_unsigned() && found->get<uint64_t>() > uint64_t{INT64_MAX}) &&
-                    found->get<int64_t>() >= least && found->get<int64_t>() <= most;
-  if (!fits)
-    return DataLoss("{} is {}, no whole number from {} to {}", name, FormatJson(*found), least, most);
-  return found->get<int64_t>();
-}
-
 Result<DeltaFile> ParseAdd(const Json& action) {
   DeltaFile file;
   MR_ASSIGN_OR_RETURN(file.path, ParsePath(action.at("path").get<std::string>()));
   MR_ASSIGN_OR_RETURN(file.size, WholeNumber(action, "size", 0, kMostOfAFile));
+  MR_ASSIGN_OR_RETURN(file.modified, ParseMillis(action, "modificationTime"));
   const auto stats_text = action.value("stats", std::string());
   if (stats_text.empty()) {
     file.rows = -1;
@@ -132,13 +148,12 @@ Result<DeltaFile> ParseAdd(const Json& action) {
 }
 
 Status ParseCommitInfo(const Json& action, DeltaLogEntry& entry) {
-  const Result<int64_t> millis = WholeNumber(action, "timestamp", 0, 253'402'300'800'000);
-  if (!millis.ok() && millis.status().code() != Code::kNotFound) return millis.status();
-  entry.info.time = EventTime{millis.ok() ? *millis * 1000 : 0};
+  MR_ASSIGN_OR_RETURN(entry.info.time, ParseMillis(action, "timestamp"));
   entry.info.operation = action.value("operation", "");
   entry.info.mode = action.value("operationParameters", Json::object()).value("mode", "");
   entry.info.user_metadata = action.value("userMetadata", "");
   entry.engine = action.value("engineInfo", "");
+  entry.id = action.value("txnId", "");
   return Ok();
 }
 
@@ -150,7 +165,9 @@ Status ParseAction(const Json& line, DeltaLogEntry& entry) {
   if (name == "protocol") {
     MR_ASSIGN_OR_RETURN(const int64_t reader, WholeNumber(action, "minReaderVersion", 0, INT32_MAX));
     if (reader > 1) return Unimplemented("the table asks for reader version {}; Millrace has 1", reader);
+    MR_ASSIGN_OR_RETURN(const int64_t writer, WholeNumber(action, "minWriterVersion", 0, INT32_MAX));
     entry.has_protocol = true;
+    entry.newer_writer = writer > 2;
   } else if (name == "metaData") {
     MR_ASSIGN_OR_RETURN(entry.metadata, ParseMetadata(action));
   } else if (name == "add") {
@@ -159,19 +176,16 @@ Status ParseAction(const Json& line, DeltaLogEntry& entry) {
     entry.added.push_back(std::move(file));
   } else if (name == "remove") {
     MR_ASSIGN_OR_RETURN(std::string path, ParsePath(action.at("path").get<std::string>()));
-    entry.removed.push_back(std::move(path));
+    MR_ASSIGN_OR_RETURN(const EventTime time, ParseMillis(action, "deletionTimestamp"));
+    entry.removed.push_back({std::move(path), time});
+  } else if (name != "cdc") {
+    entry.other_actions = true;  // such as txn: they add and remove nothing
   }
-  return Ok();  // other actions (txn, cdc) add and remove nothing
+  return Ok();
 }
 
-std::string LogDirectory(const std::string& path) { return path + "/_delta_log"; }
-
-std::string LogPath(const std::string& path, int64_t version) {
-  return fmt::format("{}/{:020}{}", LogDirectory(path), version, kExtension);
-}
-
-std::optional<int64_t> VersionOf(std::string_view name) {
-  if (name.size() != kVersionDigits + kExtension.size() || !name.ends_with(kExtension)) return std::nullopt;
+std::optional<int64_t> VersionOf(std::string_view name, std::string_view extension) {
+  if (name.size() != kVersionDigits + extension.size() || !name.ends_with(extension)) return std::nullopt;
   int64_t version = 0;
   for (const char c : name.substr(0, kVersionDigits)) {
     if (c < '0' || c > '9' || version > int64_t{1} << 50) return std::nullopt;
@@ -180,7 +194,21 @@ std::optional<int64_t> VersionOf(std::string_view name) {
   return version;
 }
 
+int64_t MillisOr(EventTime time, int64_t otherwise) {
+  return time.micros > 0 ? time.micros / 1000 : otherwise;
+}
+
 }  // namespace
+
+std::string LogDirectory(const std::string& path) { return path + "/_delta_log"; }
+
+std::string LogPath(const std::string& path, int64_t version) {
+  return fmt::format("{}/{:020}{}", LogDirectory(path), version, kCommitExtension);
+}
+
+std::string CheckpointPath(const std::string& path, int64_t version) {
+  return fmt::format("{}/{:020}{}", LogDirectory(path), version, kCheckpointExtension);
+}
 
 std::string FormatLogEntry(const DeltaLogEntry& entry) {
   const int64_t millis = entry.info.time.micros / 1000;
@@ -190,6 +218,7 @@ std::string FormatLogEntry(const DeltaLogEntry& entry) {
                {"engineInfo", entry.engine}};
   if (!entry.info.mode.empty()) info["operationParameters"]["mode"] = entry.info.mode;
   if (!entry.info.user_metadata.empty()) info["userMetadata"] = entry.info.user_metadata;
+  if (!entry.id.empty()) info["txnId"] = entry.id;
   std::string text = FormatJson(Json({{"commitInfo", std::move(info)}})) + "\n";
   if (entry.has_protocol) {
     text += FormatJson(Json({{"protocol", {{"minReaderVersion", 1}, {"minWriterVersion", 2}}}})) + "\n";
@@ -201,24 +230,24 @@ std::string FormatLogEntry(const DeltaLogEntry& entry) {
                                {"schemaString", FormatSchema(entry.metadata->schema)},
                                {"partitionColumns", Json::array()},
                                {"configuration", Json::object()},
-                               {"createdTime", millis}}}})) +
+                               {"createdTime", MillisOr(entry.metadata->created, millis)}}}})) +
             "\n";
   }
-  for (const std::string& path : entry.removed) {
-    text += FormatJson(
-                Json({{"remove",
-                       {{"path", FormatPath(path)}, {"deletionTimestamp", millis}, {"dataChange", true}}}})) +
+  for (const DeltaRemoval& removal : entry.removed) {
+    text += FormatJson(Json({{"remove",
+                              {{"path", FormatPath(removal.path)},
+                               {"deletionTimestamp", MillisOr(removal.time, millis)},
+                               {"dataChange", true}}}})) +
             "\n";
   }
   for (const DeltaFile& file : entry.added) {
-    text += FormatJson(Json({{"add",
-                              {{"path", FormatPath(file.path)},
-                               {"partitionValues", Json::object()},
-                               {"size", file.size},
-                               {"modificationTime", millis},
-                               {"dataChange", true},
-                               {"stats", FormatJson(Json({{"numRecords", file.rows}}))}}}})) +
-            "\n";
+    Json add = {{"path", FormatPath(file.path)},
+                {"partitionValues", Json::object()},
+                {"size", file.size},
+                {"modificationTime", MillisOr(file.modified, millis)},
+                {"dataChange", true}};
+    if (file.rows >= 0) add["stats"] = FormatJson(Json({{"numRecords", file.rows}}));
+    text += FormatJson(Json({{"add", std::move(add)}})) + "\n";
   }
   return text;
 }
@@ -237,6 +266,8 @@ Result<DeltaLogEntry> ParseLogEntry(std::string_view text) {
     if (!action.ok()) return DataLoss("{}: {}", where, action.status().message());
     try {
       const Status parsed = ParseAction(*action, entry);
+      // NotFound is of a field: the commit is there, and damaged.
+      if (parsed.code() == Code::kNotFound) return DataLoss("{}: {}", where, parsed.message());
       if (!parsed.ok()) return parsed.WithContext(where);
     } catch (const Json::exception& failure) {
       return DataLoss("{}: an action has another form than the protocol says: {}", where, failure.what());
@@ -245,30 +276,41 @@ Result<DeltaLogEntry> ParseLogEntry(std::string_view text) {
   return entry;
 }
 
-Result<std::vector<int64_t>> ListVersions(const std::string& path) {
-  std::vector<int64_t> versions;
-  if (!FileExists(LogDirectory(path))) return versions;
+Result<DeltaLogListing> ListLog(const std::string& path) {
+  DeltaLogListing listing;
+  if (!FileExists(LogDirectory(path))) return listing;
   MR_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(LogDirectory(path)));
   for (const std::string& name : names) {
-    const std::optional<int64_t> version = VersionOf(name);
-    if (!version) continue;
-    if (*version != static_cast<int64_t>(versions.size())) {
-      return DataLoss(
-          "{}: the log has version {}, but not {}; a log cut at a checkpoint is not read by Millrace", path,
-          *version, versions.size());
-    }
-    versions.push_back(*version);
+    if (const auto version = VersionOf(name, kCommitExtension)) listing.versions.push_back(*version);
+    if (const auto version = VersionOf(name, kCheckpointExtension)) listing.checkpoints.push_back(*version);
   }
-  return versions;
+  return listing;
+}
+
+Result<bool> LogExists(const std::string& path) {
+  if (FileExists(LogPath(path, 0)) || FileExists(LogDirectory(path) + "/_last_checkpoint")) return true;
+  MR_ASSIGN_OR_RETURN(const DeltaLogListing listing, ListLog(path));
+  return !listing.versions.empty() || !listing.checkpoints.empty();
+}
+
+Result<DeltaLogText> ReadLogText(const std::string& path, int64_t version) {
+  const std::string file = LogPath(path, version);
+  DeltaLogText read;
+  MR_ASSIGN_OR_RETURN(read.text, ReadFile(file, kMaxLogBytes));
+  Result<DeltaLogEntry> entry = ParseLogEntry(read.text);
+  if (!entry.ok()) return entry.status().WithContext(file);
+  read.entry = std::move(entry).value();
+  read.entry.info.version = version;
+  // A commit that does not say when it was made was made when its file was, as the protocol has it.
+  struct stat status{};
+  if (read.entry.info.time.micros == 0 && stat(file.c_str(), &status) == 0)
+    read.entry.info.time = EventTime{status.st_mtim.tv_sec * 1'000'000};
+  return read;
 }
 
 Result<DeltaLogEntry> ReadLogEntry(const std::string& path, int64_t version) {
-  const std::string file = LogPath(path, version);
-  MR_ASSIGN_OR_RETURN(const std::string text, ReadFile(file, kMaxLogBytes));
-  Result<DeltaLogEntry> entry = ParseLogEntry(text);
-  if (!entry.ok()) return entry.status().WithContext(file);
-  entry->info.version = version;
-  return entry;
+  MR_ASSIGN_OR_RETURN(DeltaLogText read, ReadLogText(path, version));
+  return std::move(read.entry);
 }
 
 Status PutLogEntry(const std::string& path, const DeltaLogEntry& entry) {
