@@ -10,6 +10,7 @@ resource::WriteOptions ByController(const resource::Resource& resource) {
   resource::WriteOptions options;
   options.actor = std::string(kActor);
   options.manager = resource.metadata.manager;
+  options.owns_finalizers = true;
   return options;
 }
 

@@ -13,7 +13,7 @@ Result<Resource> Retry(ResourceStore& store, const ResourceKey& key, Change chan
   for (int attempt = 1;; ++attempt) {
     MR_ASSIGN_OR_RETURN(Resource resource, store.Get(key));
     if (!change(resource.metadata.finalizers)) return resource;
-    Result<Resource> updated = store.Update(resource);
+    Result<Resource> updated = store.Update(resource, {.owns_finalizers = true});
     if (updated.ok() || updated.status().code() != Code::kConflict || attempt == kAttempts) return updated;
   }
 }

@@ -68,7 +68,8 @@ struct WriteOptions {
   std::string actor = "millrace";    // who, for the audit log: a token's name
   std::string manager = "millrace";  // which program applied it
   bool dry_run = false;              // everything but the effect (the auditor isn't asked)
-  WriteCheck check = nullptr;        // of Create, Update, Patch and Apply
+  bool owns_finalizers = false;  // a controller: all others leave the finalizers of millrace.dev as they are
+  WriteCheck check = nullptr;    // of Create, Update, Patch and Apply
 };
 
 struct DeleteOptions {
@@ -109,8 +110,10 @@ class ResourceStore {
 
   // AlreadyExists when there is one. Status starts empty.
   virtual Result<Resource> Create(const Resource& resource, const WriteOptions& options = {}) = 0;
-  // Replaces spec, labels, annotations, finalizers and owner references.
-  // Conflict when resource_version is given and isn't the current one.
+  // Replaces spec, labels, annotations, owner references and finalizers, but
+  // those of millrace.dev, which only who owns them adds or takes away.
+  // Conflict when resource_version is given and isn't the current one, and when
+  // the spec of what is being deleted would change.
   virtual Result<Resource> Update(const Resource& resource, const WriteOptions& options = {}) = 0;
   // Replaces status alone, under the same rule.
   virtual Result<Resource> UpdateStatus(const Resource& resource, const WriteOptions& options = {}) = 0;
@@ -136,7 +139,7 @@ class ResourceStore {
   virtual Result<std::shared_ptr<Watch>> StartWatch(const WatchOptions& options) = 0;
 };
 
-// Finalizers, read-modify-write with retries on Conflict.
+// Finalizers, read-modify-write with retries on Conflict, as who owns them.
 Result<Resource> AddFinalizer(ResourceStore& store, const ResourceKey& key, std::string_view finalizer);
 Result<Resource> RemoveFinalizer(ResourceStore& store, const ResourceKey& key, std::string_view finalizer);
 

@@ -150,6 +150,27 @@ TEST_F(ResourceApi, AResourceIsMadeReadChangedAndDeleted) {
   EXPECT_EQ(actors_.back(), "root");
 }
 
+TEST_F(ResourceApi, WhatIsBeingDeletedStaysUntilItsControllerLetsGo) {
+  Json made = Make("risk", "transactions");
+  const std::string path = "/namespaces/risk/datasources/transactions";
+  const resource::ResourceKey key = {"DataSource", "risk", "transactions"};
+  ASSERT_TRUE(resource::AddFinalizer(*store_, key, "millrace.dev/data").ok());
+  EXPECT_TRUE(Parsed(Do(Method::kDelete, path))["metadata"].contains("deletionTimestamp"));
+  // As programs write it that read it before, or know nothing of finalizers.
+  made["metadata"].erase("resourceVersion");
+  const ClientResponse put = Do(Method::kPut, path, FormatJson(made));
+  EXPECT_EQ(put.status, 200) << put.body;
+  const ClientResponse patched =
+      Do(Method::kPatch, path, R"({"metadata":{"finalizers":[]}})", "-", "application/merge-patch+json");
+  EXPECT_EQ(patched.status, 200) << patched.body;
+  EXPECT_EQ(Parsed(Do(Method::kGet, path))["metadata"]["finalizers"], (Json{"millrace.dev/data"}));
+  made["spec"]["lateness"] = "1h";
+  const ClientResponse refused = Do(Method::kPut, path, FormatJson(made));
+  EXPECT_EQ(refused.status, 409) << refused.body;
+  ASSERT_TRUE(resource::RemoveFinalizer(*store_, key, "millrace.dev/data").ok());
+  EXPECT_EQ(Do(Method::kGet, path).status, 404);
+}
+
 TEST_F(ResourceApi, YamlIsTakenAndApplyMakesOrChanges) {
   std::string yaml =
       "kind: DataSource\nmetadata: {name: tx}\nspec:\n  push: {}\n  eventTime: t\n"

@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "resource/internal/finalizers.h"
 #include "resource/kind.h"
 #include "resource/structure.h"
 #include "resource/validate.h"
@@ -29,7 +30,8 @@ bool Owns(const Resource& owner, const Resource& resource) {
                      [&](const OwnerReference& reference) { return reference.uid == owner.metadata.uid; });
 }
 
-// What goes when the first of it goes: the resource and all that it owns, however indirectly.
+// What goes when the first of it goes: the resource and all that it owns,
+// however indirectly.
 std::vector<Resource> WithOwned(const Resource& resource, const std::vector<Resource>& all) {
   std::vector<Resource> going = {resource};
   for (size_t i = 0; i < going.size(); ++i) {
@@ -66,8 +68,10 @@ Status CheckIdentity(const Resource& resource) {
     return InvalidArgument("kind: unknown kind '{}'", resource.kind);
   }
   if (!IsDnsLabel(resource.metadata.name)) {
-    return InvalidArgument("metadata.name: '{}' is no name: lower-case letters, digits and '-', at most 63",
-                           resource.metadata.name);
+    return InvalidArgument(
+        "metadata.name: '{}' is no name: lower-case "
+        "letters, digits and '-', at most 63",
+        resource.metadata.name);
   }
   if (kind->namespaced && !IsDnsLabel(resource.metadata.project)) {
     return InvalidArgument("metadata.namespace: '{}' is no name of a project", resource.metadata.project);
@@ -104,8 +108,10 @@ Result<Resource> SqliteStore::Writer::Require(const ResourceKey& key, const std:
   MR_ASSIGN_OR_RETURN(std::optional<Resource> found, Find(key));
   if (!found) return NotFound("{} does not exist", key.ToString());
   if (!version.empty() && version != found->metadata.resource_version) {
-    return Conflict("{} was changed by another writer (version {} now, {} given): read it again and retry",
-                    key.ToString(), found->metadata.resource_version, version);
+    return Conflict(
+        "{} was changed by another writer (version {} now, {} "
+        "given): read it again and retry",
+        key.ToString(), found->metadata.resource_version, version);
   }
   return std::move(*found);
 }
@@ -129,6 +135,7 @@ Result<Resource> SqliteStore::Writer::Create(Resource resource) {
   resource.metadata.creation_time = store_.clock().Now();
   resource.metadata.deletion_time.reset();
   resource.metadata.manager = options_.manager;
+  resource.metadata.finalizers = FinalizersOf({}, resource.metadata.finalizers, options_);
   resource.status = Json::object();
   return Save(Verb::kCreate, std::nullopt, std::move(resource));
 }
@@ -138,7 +145,7 @@ Result<Resource> SqliteStore::Writer::Replace(const Resource& before, const Reso
   after.spec = wanted.spec;
   after.metadata.labels = wanted.metadata.labels;
   after.metadata.annotations = wanted.metadata.annotations;
-  after.metadata.finalizers = wanted.metadata.finalizers;
+  after.metadata.finalizers = FinalizersOf(before.metadata.finalizers, wanted.metadata.finalizers, options_);
   after.metadata.owner_references = wanted.metadata.owner_references;
   if (before.metadata.deletion_time) {
     for (const std::string& finalizer : after.metadata.finalizers) {
@@ -147,8 +154,9 @@ Result<Resource> SqliteStore::Writer::Replace(const Resource& before, const Reso
         return FailedPrecondition("{} is being deleted: no finalizer can be added", before.Key().ToString());
       }
     }
-    if (after.metadata.finalizers.empty()) return Remove(std::move(after));
   }
+  MR_RETURN_IF_ERROR(CheckSpecStays(before, after));
+  if (before.metadata.deletion_time && after.metadata.finalizers.empty()) return Remove(std::move(after));
   if (Same(before, after)) return before;
   if (after.spec != before.spec) ++after.metadata.generation;
   after.metadata.manager = options_.manager;
@@ -183,10 +191,10 @@ Result<Resource> SqliteStore::Writer::Save(Verb verb, const std::optional<Resour
     return ResourceExhausted("{} takes {} bytes; at most {} are allowed", after.Key().ToString(), body.size(),
                              store_.options_.max_bytes);
   }
-  MR_ASSIGN_OR_RETURN(
-      Statement insert,
-      store_.db_.Prepare("INSERT INTO resource (kind, project, name, body) VALUES (?1, ?2, ?3, ?4) "
-                         "ON CONFLICT (kind, project, name) DO UPDATE SET body = excluded.body"));
+  MR_ASSIGN_OR_RETURN(Statement insert, store_.db_.Prepare("INSERT INTO resource (kind, project, "
+                                                           "name, body) VALUES (?1, ?2, ?3, ?4) "
+                                                           "ON CONFLICT (kind, project, name) DO "
+                                                           "UPDATE SET body = excluded.body"));
   MR_RETURN_IF_ERROR(insert.Bind(1, after.kind));
   MR_RETURN_IF_ERROR(insert.Bind(2, after.metadata.project));
   MR_RETURN_IF_ERROR(insert.Bind(3, after.metadata.name));
@@ -199,9 +207,8 @@ Result<Resource> SqliteStore::Writer::Save(Verb verb, const std::optional<Resour
 }
 
 Result<Resource> SqliteStore::Writer::Remove(Resource resource) {
-  MR_ASSIGN_OR_RETURN(
-      Statement remove,
-      store_.db_.Prepare("DELETE FROM resource WHERE kind = ?1 AND project = ?2 AND name = ?3"));
+  MR_ASSIGN_OR_RETURN(Statement remove, store_.db_.Prepare("DELETE FROM resource WHERE kind = ?1 "
+                                                           "AND project = ?2 AND name = ?3"));
   MR_RETURN_IF_ERROR(remove.Bind(1, resource.kind));
   MR_RETURN_IF_ERROR(remove.Bind(2, resource.metadata.project));
   MR_RETURN_IF_ERROR(remove.Bind(3, resource.metadata.name));
@@ -213,7 +220,8 @@ Result<Resource> SqliteStore::Writer::Remove(Resource resource) {
   return resource;
 }
 
-// What the gone resource owned goes too, unless another of its owners is still there.
+// What the gone resource owned goes too, unless another of its owners is still
+// there.
 Status SqliteStore::Writer::CollectGarbage(const Resource& owner) {
   MR_ASSIGN_OR_RETURN(const std::vector<Resource> all, store_.LoadAll("", ""));
   for (const Resource& resource : all) {
@@ -248,16 +256,18 @@ Status SqliteStore::Writer::Record(EventType type, const Resource& resource, con
   return Ok();
 }
 
-// Drops the oldest events, and asks the auditor: the last steps before the commit.
+// Drops the oldest events, and asks the auditor: the last steps before the
+// commit.
 Status SqliteStore::Writer::Finish() {
   if (made_.empty()) return Ok();
   MR_ASSIGN_OR_RETURN(const int64_t latest, store_.Counter("version"));
   const int64_t keep_after = latest - static_cast<int64_t>(store_.options_.history);
   MR_ASSIGN_OR_RETURN(const int64_t pruned, store_.Counter("pruned"));
   if (keep_after > pruned) {
-    MR_RETURN_IF_ERROR(store_.db_.Execute(fmt::format(
-        "DELETE FROM event WHERE version <= {0}; UPDATE counter SET value = {0} WHERE name = 'pruned'",
-        keep_after)));
+    MR_RETURN_IF_ERROR(
+        store_.db_.Execute(fmt::format("DELETE FROM event WHERE version <= {0}; UPDATE counter "
+                                       "SET value = {0} WHERE name = 'pruned'",
+                                       keep_after)));
   }
   if (!store_.options_.auditor) return Ok();
   for (const Made& made : made_) {
