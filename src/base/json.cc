@@ -89,4 +89,23 @@ std::string FormatJson(const Json& value, int indent) {
 
 void MergePatch(Json& target, const Json& patch) { target.merge_patch(patch); }
 
+Json MergeDiff(const Json& from, const Json& to) {
+  Json patch = Json::object();
+  for (const auto& [key, value] : from.items()) {
+    if (!value.is_null() && !to.contains(key)) patch[key] = nullptr;
+  }
+  for (const auto& [key, value] : to.items()) {
+    const auto before = from.find(key);
+    if (before == from.end()) {
+      if (!value.is_null()) patch[key] = value;
+    } else if (before->is_object() && value.is_object()) {
+      Json inner = MergeDiff(*before, value);
+      if (!inner.empty()) patch[key] = std::move(inner);
+    } else if (*before != value) {
+      patch[key] = value;
+    }
+  }
+  return patch;
+}
+
 }  // namespace millrace

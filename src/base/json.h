@@ -25,4 +25,8 @@ std::string FormatJson(const Json& value, int indent = -1);
 // RFC 7386: a null removes, an object merges, anything else replaces.
 void MergePatch(Json& target, const Json& patch);
 
+// The smallest patch that MergePatch makes `to` of `from` with, but for nulls in
+// `to`, which such a patch cannot write. Empty when nothing is to be done. Both are objects.
+Json MergeDiff(const Json& from, const Json& to);
+
 }  // namespace millrace

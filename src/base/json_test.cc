@@ -46,5 +46,26 @@ TEST(MergePatch, RemovesMergesAndReplaces) {
   EXPECT_EQ(target, Json::parse(R"({"b": {"c": [1], "d": 3}, "e": "x"})"));
 }
 
+TEST(MergeDiff, IsWhatMakesOneOfTheOther) {
+  const Json documents[] = {
+      Json::object(),
+      Json::parse(R"({"a": 1})"),
+      Json::parse(R"({"a": {"b": 1, "c": [1, {"d": 2}]}})"),
+      Json::parse(R"({"a": {"b": 1}, "e": {}})"),
+      Json::parse(R"({"a": "text", "e": {"f": {"g": false}}})"),
+  };
+  for (const Json& from : documents) {
+    for (const Json& to : documents) {
+      Json made = from;
+      MergePatch(made, MergeDiff(from, to));
+      EXPECT_EQ(made, to) << FormatJson(from);
+      EXPECT_EQ(MergeDiff(from, to).empty(), from == to);
+    }
+  }
+  EXPECT_EQ(MergeDiff(documents[2], documents[3]), Json::parse(R"({"a": {"c": null}, "e": {}})"));
+  EXPECT_TRUE(MergeDiff(documents[1], Json::parse(R"({"a": 1, "b": null})")).empty())
+      << "no patch writes that";
+}
+
 }  // namespace
 }  // namespace millrace

@@ -64,6 +64,7 @@ std::string DeleteBody(const DeleteOptions& options) {
   }
   if (!options.uid.empty()) body["preconditions"]["uid"] = options.uid;
   if (!options.resource_version.empty()) body["preconditions"]["resourceVersion"] = options.resource_version;
+  if (options.dry_run) body["dryRun"] = Json::array({"All"});
   if (options.grace_seconds >= 0) body["gracePeriodSeconds"] = options.grace_seconds;
   return FormatJson(body);
 }

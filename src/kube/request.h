@@ -77,6 +77,7 @@ struct DeleteOptions {
   std::string uid = {};               // precondition; a Conflict when it is another object by now
   std::string resource_version = {};  // precondition
   int64_t grace_seconds = -1;         // below 0: the object's own
+  bool dry_run = false;
 };
 
 Request GetRequest(const ObjectName& object, CallOptions call = {});

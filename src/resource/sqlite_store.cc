@@ -39,35 +39,6 @@ Result<int64_t> ParseVersion(const std::string& text) {
   return version;
 }
 
-// A continue token holds the first page's version and the last key that was listed.
-std::string MakeToken(const std::string& version, const ResourceKey& last) {
-  return FormatJson(Json{version, last.kind, last.project, last.name});
-}
-
-struct Token {
-  std::string version;
-  ResourceKey last;
-};
-
-Result<Token> ReadToken(const std::string& text) {
-  const Result<Json> json = ParseJson(text, 2);
-  const bool valid =
-      json.ok() && json->is_array() && json->size() == 4 &&
-      std::all_of(json->begin(), json->end(), [](const Json& part) { return part.is_string(); });
-  if (!valid) return InvalidArgument("the continue token is none that this server has given out");
-  return Token{(*json)[0].get<std::string>(),
-               {(*json)[1].get<std::string>(), (*json)[2].get<std::string>(), (*json)[3].get<std::string>()}};
-}
-
-// What the store sets itself stays as it is, whatever a patch says.
-Resource Restore(Resource patched, const Resource& before) {
-  patched.kind = before.kind;
-  patched.metadata.name = before.metadata.name;
-  patched.metadata.project = before.metadata.project;
-  patched.status = before.status;
-  return patched;
-}
-
 // An applied resource keeps what controllers have added to the one that exists.
 Resource Merge(const Resource& wanted, const Resource& existing) {
   Resource merged = wanted;
@@ -165,27 +136,12 @@ Result<Resource> SqliteStore::Get(const ResourceKey& key) {
 }
 
 Result<ResourceList> SqliteStore::List(const ListOptions& options) {
-  MR_ASSIGN_OR_RETURN(const LabelSelector selector, LabelSelector::Parse(options.label_selector));
-  Token token;
-  if (!options.continue_token.empty()) {
-    MR_ASSIGN_OR_RETURN(token, ReadToken(options.continue_token));
-  }
-  const std::lock_guard lock(mutex_);
-  ResourceList list;
+  MR_ASSIGN_OR_RETURN(const PageStart start, ReadContinueToken(options.continue_token));
+  std::unique_lock lock(mutex_);
   MR_ASSIGN_OR_RETURN(const int64_t latest, Counter("version"));
-  list.resource_version = token.version.empty() ? std::to_string(latest) : token.version;
   MR_ASSIGN_OR_RETURN(std::vector<Resource> all, LoadAll(options.kind, options.project));
-  for (Resource& resource : all) {
-    if (!options.continue_token.empty() && resource.Key() <= token.last) continue;
-    if (!selector.Matches(resource.metadata.labels)) continue;
-    if (options.filter && !options.filter(resource)) continue;
-    if (options.limit > 0 && list.items.size() == options.limit) {
-      list.continue_token = MakeToken(list.resource_version, list.items.back().Key());
-      break;
-    }
-    list.items.push_back(std::move(resource));
-  }
-  return list;
+  lock.unlock();
+  return CutPage(std::move(all), options, start, std::to_string(latest));
 }
 
 Result<Resource> SqliteStore::Create(const Resource& resource, const WriteOptions& options) {
@@ -216,14 +172,9 @@ Result<Resource> SqliteStore::UpdateStatus(const Resource& resource, const Write
 
 Result<Resource> SqliteStore::Patch(const ResourceKey& key, const Json& patch, const WriteOptions& options) {
   if (!patch.is_object()) return InvalidArgument("a merge patch is an object, not {}", patch.type_name());
-  const Json version = ValueAt(patch, "metadata.resourceVersion");
   return Writer::Run(*this, options, [&](Writer& writer) -> Result<Resource> {
-    MR_ASSIGN_OR_RETURN(const Resource before,
-                        writer.Require(key, version.is_string() ? version.get<std::string>() : ""));
-    Json json = before.ToJson();
-    MergePatch(json, patch);
-    MR_ASSIGN_OR_RETURN(Resource patched, Resource::FromJson(json));
-    const Resource wanted = Restore(std::move(patched), before);
+    MR_ASSIGN_OR_RETURN(const Resource before, writer.Require(key, VersionOf(patch)));
+    MR_ASSIGN_OR_RETURN(const Resource wanted, Patched(before, patch));
     MR_RETURN_IF_ERROR(writer.Check({wanted}));
     return writer.Replace(before, wanted);
   });
@@ -232,31 +183,19 @@ Result<Resource> SqliteStore::Patch(const ResourceKey& key, const Json& patch, c
 Result<Resource> SqliteStore::PatchStatus(const ResourceKey& key, const Json& patch,
                                           const WriteOptions& options) {
   if (!patch.is_object()) return InvalidArgument("a merge patch is an object, not {}", patch.type_name());
-  const Json version = ValueAt(patch, "metadata.resourceVersion");
   return Writer::Run(*this, options, [&](Writer& writer) -> Result<Resource> {
-    MR_ASSIGN_OR_RETURN(const Resource before,
-                        writer.Require(key, version.is_string() ? version.get<std::string>() : ""));
-    Json status = before.status;
-    if (const auto found = patch.find("status"); found != patch.end()) MergePatch(status, *found);
-    if (!status.is_object()) status = Json::object();
+    MR_ASSIGN_OR_RETURN(const Resource before, writer.Require(key, VersionOf(patch)));
+    MR_ASSIGN_OR_RETURN(const Json status, PatchedStatus(before, patch));
     return writer.ReplaceStatus(before, status);
   });
 }
 
 Result<std::vector<Applied>> SqliteStore::Apply(const std::vector<Resource>& resources,
                                                 const WriteOptions& options) {
-  // Sources before what reads them, so that a watch sees them in this order.
-  std::vector<size_t> order(resources.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  const auto rank = [&](size_t i) {
-    const Kind* kind = FindKind(resources[i].kind);
-    return kind == nullptr ? 0 : kind->rank;
-  };
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return rank(a) < rank(b); });
   return Writer::Run(*this, options, [&](Writer& writer) -> Result<std::vector<Applied>> {
     MR_RETURN_IF_ERROR(writer.Check(resources));
     std::vector<Applied> applied(resources.size());
-    for (const size_t i : order) {
+    for (const size_t i : ByRank(resources)) {
       const Resource& wanted = resources[i];
       MR_ASSIGN_OR_RETURN(const std::optional<Resource> existing, writer.Find(wanted.Key()));
       if (!existing) {

@@ -43,42 +43,6 @@ std::vector<std::string> Drain(Watch& watch) {
 
 using Events = std::vector<std::string>;
 
-TEST(Watch, BeginsWithWhatExistsAndGoesOnWithChanges) {
-  auto store = Open();
-  ASSERT_TRUE(store->Create(Source("a")).ok());
-  const auto watch = store->StartWatch({.kind = "DataSource"}).value();
-  EXPECT_EQ(Drain(*watch), (Events{"ADDED a"}));
-  ASSERT_TRUE(store->Create(Source("b")).ok());
-  ASSERT_TRUE(store->Patch({"DataSource", "default", "a"}, {{"spec", {{"x", 1}}}}).ok());
-  ASSERT_TRUE(store->PatchStatus({"DataSource", "default", "a"}, {{"status", {{"rows", 1}}}}).ok());
-  ASSERT_TRUE(store->Delete({"DataSource", "default", "b"}).ok());
-  EXPECT_EQ(Drain(*watch), (Events{"ADDED b", "MODIFIED a", "MODIFIED a", "DELETED b"}));
-}
-
-TEST(Watch, SeesOnlyItsKindProjectAndName) {
-  auto store = Open();
-  const auto models = store->StartWatch({.kind = "Model"}).value();
-  const auto named = store->StartWatch({.kind = "DataSource", .name = "a"}).value();
-  const auto elsewhere = store->StartWatch({.project = "other"}).value();
-  ASSERT_TRUE(store->Create(Source("a")).ok());
-  ASSERT_TRUE(store->Create(Source("b")).ok());
-  EXPECT_EQ(Drain(*models), Events{});
-  EXPECT_EQ(Drain(*named), (Events{"ADDED a"}));
-  EXPECT_EQ(Drain(*elsewhere), Events{});
-}
-
-TEST(Watch, ResumesFromAVersionWithoutGapOrRepetition) {
-  auto store = Open();
-  ASSERT_TRUE(store->Create(Source("a")).ok());
-  const std::string version = store->List({})->resource_version;
-  ASSERT_TRUE(store->Create(Source("b")).ok());
-  ASSERT_TRUE(store->Delete({"DataSource", "default", "a"}).ok());
-  const auto watch = store->StartWatch({.resource_version = version}).value();
-  EXPECT_EQ(Drain(*watch), (Events{"ADDED b", "DELETED a"}));
-  const auto from_end = store->StartWatch({.resource_version = store->List({})->resource_version}).value();
-  EXPECT_EQ(Drain(*from_end), Events{});
-}
-
 TEST(Watch, ResumesAfterTheStoreWasReopened) {
   const TempDirectory directory;
   const std::string path = directory.path() + "/resources.db";
@@ -102,22 +66,6 @@ TEST(Watch, IsExpiredBeforeTheOldestKeptVersion) {
   EXPECT_TRUE(IsExpired(store->StartWatch({.resource_version = "99"}).status()));
   EXPECT_EQ(store->StartWatch({.resource_version = "x"}).status().code(), Code::kInvalidArgument);
   EXPECT_FALSE(IsExpired(FailedPrecondition("something else")));
-}
-
-TEST(Watch, WithALabelSelectorSeesResourcesComeAndGo) {
-  auto store = Open();
-  const auto watch = store->StartWatch({.label_selector = "tier=gold"}).value();
-  ASSERT_TRUE(store->Create(Source("a")).ok());
-  const ResourceKey key = {"DataSource", "default", "a"};
-  const auto set_tier = [&](const Json& tier) {
-    ASSERT_TRUE(store->Patch(key, {{"metadata", {{"labels", {{"tier", tier}}}}}}).ok());
-  };
-  set_tier("gold");
-  ASSERT_TRUE(store->Patch(key, {{"spec", {{"x", 1}}}}).ok());
-  set_tier("lead");
-  ASSERT_TRUE(store->Patch(key, {{"spec", {{"x", 2}}}}).ok());
-  ASSERT_TRUE(store->Delete(key).ok());
-  EXPECT_EQ(Drain(*watch), (Events{"ADDED a", "MODIFIED a", "DELETED a"}));
 }
 
 TEST(Watch, BookmarksTheVersionUpToWhichAllWasDelivered) {
@@ -162,18 +110,6 @@ TEST(Watch, CallsBackWhenThereIsSomething) {
   EXPECT_EQ(Drain(*watch).size(), 1U);
   ASSERT_TRUE(store->Create(Source("b")).ok());
   EXPECT_EQ(calls, 2);
-}
-
-TEST(Watch, EndsWithStopAndWithItsStore) {
-  auto store = Open();
-  const auto stopped = store->StartWatch({}).value();
-  const auto open = store->StartWatch({}).value();
-  stopped->Stop();
-  EXPECT_EQ(stopped->TryNext().status().code(), Code::kCancelled);
-  std::thread reader(
-      [&] { EXPECT_EQ(open->Next(steady_clock::now() + seconds(60)).status().code(), Code::kCancelled); });
-  store.reset();
-  reader.join();
 }
 
 TEST(Watch, ThatIsReadTooSlowlyExpires) {

@@ -4,13 +4,55 @@
 #include <thread>
 
 #include "base/id.h"
+#include "resource/crd.h"
+#include "resource/kind.h"
 
 namespace millrace::cluster {
 namespace {
 
 const kube::GroupVersionResource kDefinitions{"apiextensions.k8s.io", "v1", "customresourcedefinitions"};
 
+// Removes the kinds that were installed, when all tests are done.
+class InstalledKinds : public testing::Environment {
+ public:
+  void TearDown() override {
+    const char* path = std::getenv("MILLRACE_TEST_KUBECONFIG");
+    if (path == nullptr || names.empty()) return;
+    auto client = kube::Client::Create({.config = kube::LoadKubeconfig({.paths = path}).value()});
+    for (const std::string& name : names) {
+      EXPECT_TRUE((*client)->Delete({kDefinitions, "", name, ""}).ok()) << name;
+    }
+  }
+
+  std::vector<std::string> names;
+  bool done = false;
+};
+
+InstalledKinds& Installed() {
+  static auto* environment = new InstalledKinds;  // gtest owns it
+  return *environment;
+}
+
+const testing::Environment* const kInstalled = testing::AddGlobalTestEnvironment(&Installed());
+
 }  // namespace
+
+void InstallKinds(kube::Client& client) {
+  if (Installed().done) return;
+  for (const resource::Kind& kind : resource::Kinds()) {
+    const Json definition = resource::CustomResourceDefinition(kind);
+    const std::string name = definition.at("metadata").at("name");
+    if (!client.Get({kDefinitions, "", name, ""}).ok()) Installed().names.push_back(name);
+    const auto applied = client.Apply({kDefinitions, "", name, ""}, definition, {.force = true});
+    ASSERT_TRUE(applied.ok()) << applied.status().ToString();
+  }
+  for (const resource::Kind& kind : resource::Kinds()) {
+    const kube::GroupVersionResource objects{std::string(resource::kGroup), std::string(resource::kVersion),
+                                             kind.plural};
+    ASSERT_TRUE(Eventually([&] { return client.List(objects, "").ok(); })) << kind.name;
+  }
+  Installed().done = true;
+}
 
 bool Eventually(const std::function<bool()>& holds, seconds within) {
   const auto deadline = steady_clock::now() + within;

@@ -29,6 +29,10 @@ inline const kube::GroupVersionResource kLeases{"coordination.k8s.io", "v1", "le
 // Waits until it holds; false at the deadline.
 bool Eventually(const std::function<bool()>& holds, seconds within = seconds(30));
 
+// Millrace's kinds, installed once for all tests of this process; what it installed
+// is removed at its end.
+void InstallKinds(kube::Client& client);
+
 Json ConfigMap(const std::string& name, const Json& data = Json::object());
 
 class ClusterTest : public testing::Test {

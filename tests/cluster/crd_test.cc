@@ -22,7 +22,6 @@ using resource::YamlSet;
 
 const std::string kRoot = MILLRACE_SOURCE_DIR;
 const std::string kInvalid = kRoot + "/src/resource/testdata/invalid/";
-const kube::GroupVersionResource kDefinitions{"apiextensions.k8s.io", "v1", "customresourcedefinitions"};
 
 kube::GroupVersionResource ResourceOf(const Kind& kind) {
   return {std::string(resource::kGroup), std::string(resource::kVersion), kind.plural};
@@ -33,25 +32,7 @@ class CrdTest : public ClusterTest {
   void SetUp() override {
     ClusterTest::SetUp();
     if (client_ == nullptr) return;
-    for (const Kind& kind : resource::Kinds()) {
-      const Json definition = resource::CustomResourceDefinition(kind);
-      const std::string name = definition.at("metadata").at("name");
-      if (!client_->Get({kDefinitions, "", name, ""}).ok()) made_.push_back(name);
-      const auto applied = client_->Apply({kDefinitions, "", name, ""}, definition, {.force = true});
-      ASSERT_TRUE(applied.ok()) << applied.status().ToString();
-    }
-    for (const Kind& kind : resource::Kinds()) {
-      ASSERT_TRUE(Eventually([&] { return client_->List(ResourceOf(kind), "").ok(); })) << kind.name;
-    }
-  }
-
-  static void TearDownTestSuite() {
-    const char* path = std::getenv("MILLRACE_TEST_KUBECONFIG");
-    if (path == nullptr || made_.empty()) return;
-    auto client = kube::Client::Create({.config = kube::LoadKubeconfig({.paths = path}).value()});
-    for (const std::string& name : made_) {
-      EXPECT_TRUE((*client)->Delete({kDefinitions, "", name, ""}).ok()) << name;
-    }
+    InstallKinds(*client_);
   }
 
   // What the server says of the document as kubectl sends it; nothing is stored.
@@ -64,11 +45,7 @@ class CrdTest : public ClusterTest {
     request.query.emplace_back("fieldValidation", "Strict");
     return client_->Do(request).status();
   }
-
-  static std::vector<std::string> made_;
 };
-
-std::vector<std::string> CrdTest::made_;
 
 bool Holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 

@@ -4,83 +4,11 @@
 
 #include "base/id.h"
 #include "base/json.h"
-#include "base/text.h"
+#include "resource/in_use.h"
 #include "resource/internal/finalizers.h"
-#include "resource/kind.h"
-#include "resource/structure.h"
-#include "resource/validate.h"
 
 namespace millrace::resource {
 namespace {
-
-// "A, B and C", at most ten of them.
-std::string Enumerate(const std::vector<ResourceKey>& keys) {
-  constexpr size_t kShown = 10;
-  std::string text;
-  for (size_t i = 0; i < std::min(keys.size(), kShown); ++i) {
-    if (i > 0) text += i + 1 == keys.size() ? " and " : ", ";
-    text += keys[i].ToString();
-  }
-  if (keys.size() > kShown) text += fmt::format(" and {} more", keys.size() - kShown);
-  return text;
-}
-
-bool Owns(const Resource& owner, const Resource& resource) {
-  return std::any_of(resource.metadata.owner_references.begin(), resource.metadata.owner_references.end(),
-                     [&](const OwnerReference& reference) { return reference.uid == owner.metadata.uid; });
-}
-
-// What goes when the first of it goes: the resource and all that it owns,
-// however indirectly.
-std::vector<Resource> WithOwned(const Resource& resource, const std::vector<Resource>& all) {
-  std::vector<Resource> going = {resource};
-  for (size_t i = 0; i < going.size(); ++i) {
-    for (const Resource& other : all) {
-      const bool known = std::any_of(going.begin(), going.end(),
-                                     [&](const Resource& r) { return r.metadata.uid == other.metadata.uid; });
-      if (!known && Owns(going[i], other)) going.push_back(other);
-    }
-  }
-  return going;
-}
-
-// Those that stay and need one of those that go.
-std::vector<ResourceKey> Blocking(const std::vector<Resource>& going, const std::vector<Resource>& all) {
-  std::vector<Resource> staying;
-  for (const Resource& resource : all) {
-    const bool goes = resource.metadata.deletion_time.has_value() ||
-                      std::any_of(going.begin(), going.end(),
-                                  [&](const Resource& r) { return r.metadata.uid == resource.metadata.uid; });
-    if (!goes) staying.push_back(resource);
-  }
-  std::vector<ResourceKey> blocking;
-  for (const Resource& resource : going) {
-    for (ResourceKey& key : Dependents(resource.Key(), staying)) blocking.push_back(std::move(key));
-  }
-  std::sort(blocking.begin(), blocking.end());
-  blocking.erase(std::unique(blocking.begin(), blocking.end()), blocking.end());
-  return blocking;
-}
-
-Status CheckIdentity(const Resource& resource) {
-  const Kind* kind = FindKind(resource.kind);
-  if (kind == nullptr || kind->name != resource.kind) {
-    return InvalidArgument("kind: unknown kind '{}'", resource.kind);
-  }
-  if (!IsDnsLabel(resource.metadata.name)) {
-    return InvalidArgument(
-        "metadata.name: '{}' is no name: lower-case "
-        "letters, digits and '-', at most 63",
-        resource.metadata.name);
-  }
-  if (kind->namespaced && !IsDnsLabel(resource.metadata.project)) {
-    return InvalidArgument("metadata.namespace: '{}' is no name of a project", resource.metadata.project);
-  }
-  if (!kind->namespaced && !resource.metadata.project.empty()) {
-    return InvalidArgument("metadata.namespace: a {} belongs to no project", kind->name);
-  }
-  return Ok();
-}
 
 bool Same(const Resource& a, const Resource& b) {
   return a.spec == b.spec && a.status == b.status && a.metadata.labels == b.metadata.labels &&
@@ -91,28 +19,10 @@ bool Same(const Resource& a, const Resource& b) {
 
 }  // namespace
 
-std::optional<WatchEvent> ForWatch(const StoredEvent& event, const WatchOptions& options,
-                                   const LabelSelector& selector) {
-  const Resource& resource = event.resource;
-  if (!options.kind.empty() && options.kind != resource.kind) return std::nullopt;
-  if (!options.project.empty() && options.project != resource.metadata.project) return std::nullopt;
-  if (!options.name.empty() && options.name != resource.metadata.name) return std::nullopt;
-  const bool before = !event.labels_before.is_null() && selector.Matches(event.labels_before);
-  const bool after = event.type != EventType::kDeleted && selector.Matches(resource.metadata.labels);
-  if (!before && !after) return std::nullopt;
-  const EventType type = !before ? EventType::kAdded : after ? EventType::kModified : EventType::kDeleted;
-  return WatchEvent{type, resource};
-}
-
 Result<Resource> SqliteStore::Writer::Require(const ResourceKey& key, const std::string& version) {
   MR_ASSIGN_OR_RETURN(std::optional<Resource> found, Find(key));
   if (!found) return NotFound("{} does not exist", key.ToString());
-  if (!version.empty() && version != found->metadata.resource_version) {
-    return Conflict(
-        "{} was changed by another writer (version {} now, {} "
-        "given): read it again and retry",
-        key.ToString(), found->metadata.resource_version, version);
-  }
+  MR_RETURN_IF_ERROR(CheckVersion(*found, version));
   return std::move(*found);
 }
 
@@ -147,14 +57,7 @@ Result<Resource> SqliteStore::Writer::Replace(const Resource& before, const Reso
   after.metadata.annotations = wanted.metadata.annotations;
   after.metadata.finalizers = FinalizersOf(before.metadata.finalizers, wanted.metadata.finalizers, options_);
   after.metadata.owner_references = wanted.metadata.owner_references;
-  if (before.metadata.deletion_time) {
-    for (const std::string& finalizer : after.metadata.finalizers) {
-      const auto& had = before.metadata.finalizers;
-      if (std::find(had.begin(), had.end(), finalizer) == had.end()) {
-        return FailedPrecondition("{} is being deleted: no finalizer can be added", before.Key().ToString());
-      }
-    }
-  }
+  MR_RETURN_IF_ERROR(CheckFinalizers(before, after));
   MR_RETURN_IF_ERROR(CheckSpecStays(before, after));
   if (before.metadata.deletion_time && after.metadata.finalizers.empty()) return Remove(std::move(after));
   if (Same(before, after)) return before;
@@ -172,11 +75,8 @@ Result<Resource> SqliteStore::Writer::ReplaceStatus(const Resource& before, cons
 
 Result<Resource> SqliteStore::Writer::Delete(const Resource& resource) {
   MR_ASSIGN_OR_RETURN(const std::vector<Resource> all, store_.LoadAll("", ""));
-  const std::vector<ResourceKey> blocking = Blocking(WithOwned(resource, all), all);
-  if (!blocking.empty()) {
-    return FailedPrecondition("{} is needed by {}: delete {} first", resource.Key().ToString(),
-                              Enumerate(blocking), blocking.size() == 1 ? "it" : "them");
-  }
+  const std::vector<ResourceKey> users = NeededBy(resource, all);
+  if (!users.empty()) return InUse(resource.Key(), users);
   if (resource.metadata.finalizers.empty()) return Remove(resource);
   if (resource.metadata.deletion_time) return resource;
   Resource after = resource;
@@ -191,10 +91,10 @@ Result<Resource> SqliteStore::Writer::Save(Verb verb, const std::optional<Resour
     return ResourceExhausted("{} takes {} bytes; at most {} are allowed", after.Key().ToString(), body.size(),
                              store_.options_.max_bytes);
   }
-  MR_ASSIGN_OR_RETURN(Statement insert, store_.db_.Prepare("INSERT INTO resource (kind, project, "
-                                                           "name, body) VALUES (?1, ?2, ?3, ?4) "
-                                                           "ON CONFLICT (kind, project, name) DO "
-                                                           "UPDATE SET body = excluded.body"));
+  MR_ASSIGN_OR_RETURN(
+      Statement insert,
+      store_.db_.Prepare("INSERT INTO resource (kind, project, name, body) VALUES (?1, ?2, ?3, ?4) "
+                         "ON CONFLICT (kind, project, name) DO UPDATE SET body = excluded.body"));
   MR_RETURN_IF_ERROR(insert.Bind(1, after.kind));
   MR_RETURN_IF_ERROR(insert.Bind(2, after.metadata.project));
   MR_RETURN_IF_ERROR(insert.Bind(3, after.metadata.name));
@@ -207,8 +107,9 @@ Result<Resource> SqliteStore::Writer::Save(Verb verb, const std::optional<Resour
 }
 
 Result<Resource> SqliteStore::Writer::Remove(Resource resource) {
-  MR_ASSIGN_OR_RETURN(Statement remove, store_.db_.Prepare("DELETE FROM resource WHERE kind = ?1 "
-                                                           "AND project = ?2 AND name = ?3"));
+  MR_ASSIGN_OR_RETURN(
+      Statement remove,
+      store_.db_.Prepare("DELETE FROM resource WHERE kind = ?1 AND project = ?2 AND name = ?3"));
   MR_RETURN_IF_ERROR(remove.Bind(1, resource.kind));
   MR_RETURN_IF_ERROR(remove.Bind(2, resource.metadata.project));
   MR_RETURN_IF_ERROR(remove.Bind(3, resource.metadata.name));
@@ -220,8 +121,7 @@ Result<Resource> SqliteStore::Writer::Remove(Resource resource) {
   return resource;
 }
 
-// What the gone resource owned goes too, unless another of its owners is still
-// there.
+// What the gone resource owned goes too, unless another of its owners is still there.
 Status SqliteStore::Writer::CollectGarbage(const Resource& owner) {
   MR_ASSIGN_OR_RETURN(const std::vector<Resource> all, store_.LoadAll("", ""));
   for (const Resource& resource : all) {
@@ -256,18 +156,16 @@ Status SqliteStore::Writer::Record(EventType type, const Resource& resource, con
   return Ok();
 }
 
-// Drops the oldest events, and asks the auditor: the last steps before the
-// commit.
+// Drops the oldest events, and asks the auditor: the last steps before the commit.
 Status SqliteStore::Writer::Finish() {
   if (made_.empty()) return Ok();
   MR_ASSIGN_OR_RETURN(const int64_t latest, store_.Counter("version"));
   const int64_t keep_after = latest - static_cast<int64_t>(store_.options_.history);
   MR_ASSIGN_OR_RETURN(const int64_t pruned, store_.Counter("pruned"));
   if (keep_after > pruned) {
-    MR_RETURN_IF_ERROR(
-        store_.db_.Execute(fmt::format("DELETE FROM event WHERE version <= {0}; UPDATE counter "
-                                       "SET value = {0} WHERE name = 'pruned'",
-                                       keep_after)));
+    MR_RETURN_IF_ERROR(store_.db_.Execute(fmt::format(
+        "DELETE FROM event WHERE version <= {0}; UPDATE counter SET value = {0} WHERE name = 'pruned'",
+        keep_after)));
   }
   if (!store_.options_.auditor) return Ok();
   for (const Made& made : made_) {

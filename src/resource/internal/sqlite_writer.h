@@ -8,21 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "resource/internal/store_rules.h"
 #include "resource/sqlite_store.h"
 
 namespace millrace::resource {
-
-// A change as watches see it.
-struct StoredEvent {
-  EventType type = EventType::kAdded;
-  Resource resource;   // as it became, or last was; resource_version is the event's
-  Json labels_before;  // null when it was created
-};
-
-// What a watch with these options makes of the event: one that begins or stops
-// to match the selector is added or deleted for it; none when it is not its business.
-std::optional<WatchEvent> ForWatch(const StoredEvent& event, const WatchOptions& options,
-                                   const LabelSelector& selector);
 
 struct SqliteStore::Subscription {
   WatchOptions options;
