@@ -139,9 +139,9 @@ void CompileGeneral(const TreeEnsemble& ensemble, CompiledForest& forest) {
   }
 }
 
-template <typename T>
-size_t Bytes(const std::vector<T>& values) {
-  return values.capacity() * sizeof(T);
+template <typename Vector>
+size_t Bytes(const Vector& values) {
+  return values.capacity() * sizeof(typename Vector::value_type);
 }
 
 // One whole block of rows, or its rest one by one.

@@ -28,6 +28,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <vector>
 
@@ -65,6 +66,21 @@ struct GeneralNode {
   bool default_left = false;
 };
 
+// Memory at a multiple of a cache line: a load of a whole register that straddles two lines costs two.
+template <typename T>
+struct CacheLineAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t kLine{64};
+  CacheLineAllocator() = default;
+  template <typename U>
+  explicit(false) CacheLineAllocator(const CacheLineAllocator<U>&) {}
+  T* allocate(size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
+  void deallocate(T* memory, size_t n) { ::operator delete(memory, n * sizeof(T), kLine); }
+  bool operator==(const CacheLineAllocator&) const { return true; }
+};
+template <typename T>
+using LineVector = std::vector<T, CacheLineAllocator<T>>;
+
 struct CompiledForest;
 
 // Margins of one row; `margins` is set.
@@ -84,15 +100,15 @@ struct CompiledForest {
   std::vector<Slot> slots;
   // The same by parts, for registers: at least kRegisterSlots long, padded with
   // feature 0; entry slots.size() is the constant slot.
-  std::vector<int32_t> slot_features;
-  std::vector<float> slot_missing;
+  LineVector<int32_t> slot_features;
+  LineVector<float> slot_missing;
 
   // Shallow, or the top of deep trees. Nodes of a complete tree are numbered by level: the children of i
   // are 2i+1 and 2i+2. Group g, node i, tree t of the group: [(g * nodes + i) * kGroup + t].
   int depth = 0;
-  std::vector<float> group_thresholds;
-  std::vector<int32_t> group_slots;
-  std::vector<float> group_leaves;
+  LineVector<float> group_thresholds;
+  LineVector<int32_t> group_slots;
+  LineVector<float> group_leaves;
   // The same tree by tree: [tree * nodes + i].
   std::vector<float> tree_thresholds;
   std::vector<uint32_t> tree_slots;

@@ -65,6 +65,29 @@ struct SlotValues {
   float memory[kLookup == Lookup::kGather ? kMaxSlots + 1 : 1];
 };
 
+// At most 16 slots, in two half registers.
+struct HalfSlotValues {
+  HalfSlotValues(const CompiledForest& forest, const float* row)
+      : low(Slots(forest, row, 0)), high(Slots(forest, row, 8)) {}
+  static __m256 Slots(const CompiledForest& forest, const float* row, size_t first) {
+    const auto* features = reinterpret_cast<const __m256i*>(forest.slot_features.data() + first);
+    const __m256i feature = _mm256_load_si256(features);
+    __m256 value;
+    if (forest.num_features <= 16) {
+      const uint32_t present = (1U << forest.num_features) - 1;
+      value = _mm256_permutex2var_ps(_mm256_maskz_loadu_ps(static_cast<__mmask8>(present), row), feature,
+                                     _mm256_maskz_loadu_ps(static_cast<__mmask8>(present >> 8), row + 8));
+    } else {
+      value = _mm256_i32gather_ps(row, feature, 4);
+    }
+    const __mmask8 missing = _mm256_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+    return _mm256_mask_loadu_ps(value, missing, forest.slot_missing.data() + first);
+  }
+  __m256 operator[](__m256i slot) const { return _mm256_permutex2var_ps(low, slot, high); }
+  __m256 low;
+  __m256 high;
+};
+
 // The margins that a row starts from; the one of a single output is returned.
 template <bool kOneOutput>
 float StartAtBase(const CompiledForest& forest, float* margins) {
@@ -75,40 +98,105 @@ float StartAtBase(const CompiledForest& forest, float* margins) {
   return base[0];
 }
 
-// The leaves of 16 trees of depth kDepth: every decision at once, then a
-// tournament from the leaves up, each decision keeping its left or right entrant.
-template <int kDepth, Lookup kLookup>
-__m512 GroupLeaves(const CompiledForest& forest, size_t group, const SlotValues<kLookup>& values) {
-  constexpr size_t kInner = (size_t{1} << kDepth) - 1;
-  constexpr size_t kLeaves = kInner + 1;
-  const float* thresholds = &forest.group_thresholds[group * kInner * kGroup];
-  const int32_t* slots = &forest.group_slots[group * kInner * kGroup];
-  const float* leaves = &forest.group_leaves[group * kLeaves * kGroup];
-  const auto goes_left = [&](size_t node) {
-    const __m512i slot = _mm512_loadu_si512(slots + node * kGroup);
-    return _mm512_cmp_ps_mask(values[slot], _mm512_loadu_ps(thresholds + node * kGroup), _CMP_LT_OQ);
-  };
-  __m512 winner[kLeaves / 2];
-  for (size_t i = 0; i < kLeaves / 2; ++i) {
-    winner[i] = _mm512_mask_loadu_ps(_mm512_loadu_ps(leaves + (2 * i + 1) * kGroup),
-                                     goes_left(kLeaves / 2 - 1 + i), leaves + 2 * i * kGroup);
-  }
-  for (size_t width = kLeaves / 4; width > 0; width /= 2) {
-    for (size_t i = 0; i < width; ++i) {
-      winner[i] = _mm512_mask_blend_ps(goes_left(width - 1 + i), winner[2 * i + 1], winner[2 * i]);
+// Registers of 16 trees, and of 8. While whole registers are in flight one of the two adders rests, and each
+// of the additions that follow takes half as long again; so half registers do where two hold all slots.
+struct Whole {
+  using Vector = __m512;
+  using Mask = __mmask16;
+  static constexpr size_t kLanes = 16;
+  static Vector Load(const float* from) { return _mm512_loadu_ps(from); }
+  static Vector Choose(Mask mask, Vector no, const float* yes) { return _mm512_mask_loadu_ps(no, mask, yes); }
+  static Vector Choose(Mask mask, Vector no, Vector yes) { return _mm512_mask_blend_ps(mask, no, yes); }
+  static Mask Less(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+  static __m512i Integers(Vector bits) { return _mm512_castps_si512(bits); }
+  static void Store(float* to, Vector from) { _mm512_store_ps(to, from); }
+};
+
+struct Half {
+  using Vector = __m256;
+  using Mask = __mmask8;
+  static constexpr size_t kLanes = 8;
+  static Vector Load(const float* from) { return _mm256_loadu_ps(from); }
+  static Vector Choose(Mask mask, Vector no, const float* yes) { return _mm256_mask_loadu_ps(no, mask, yes); }
+  static Vector Choose(Mask mask, Vector no, Vector yes) { return _mm256_mask_blend_ps(mask, no, yes); }
+  static Mask Less(Vector a, Vector b) { return _mm256_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+  static __m256i Integers(Vector bits) { return _mm256_castps_si256(bits); }
+  static void Store(float* to, Vector from) { _mm256_store_ps(to, from); }
+};
+
+// Of kWidth vectors of a level, one for each of its places, each tree's at the place its walk has come to.
+// It goes by the earliest decision first, so that little waits for the last one.
+template <typename Registers, size_t kWidth>
+typename Registers::Vector AtPlace(const float* level, const typename Registers::Mask* went_left) {
+  if constexpr (kWidth == 1) {
+    return Registers::Load(level);
+  } else {
+    constexpr size_t kHalf = kWidth / 2;
+    typename Registers::Vector place[kHalf];
+    for (size_t i = 0; i < kHalf; ++i) {
+      place[i] =
+          Registers::Choose(went_left[0], Registers::Load(level + (kHalf + i) * kGroup), level + i * kGroup);
     }
+    for (size_t width = kHalf / 2; width > 0; width /= 2) {
+      ++went_left;
+      for (size_t i = 0; i < width; ++i) place[i] = Registers::Choose(*went_left, place[width + i], place[i]);
+    }
+    return place[0];
   }
-  return winner[0];
 }
 
-template <int kDepth, Lookup kLookup, bool kOneOutput>
+// Where the complete trees of a group begin, from one of its lanes on.
+template <int kDepth>
+struct Group {
+  static constexpr size_t kInner = (size_t{1} << kDepth) - 1;
+  static constexpr size_t kLeaves = kInner + 1;
+  Group(const CompiledForest& forest, size_t group)
+      : thresholds(&forest.group_thresholds[group * kInner * kGroup]),
+        slots(reinterpret_cast<const float*>(&forest.group_slots[group * kInner * kGroup])),
+        leaves(&forest.group_leaves[group * kLeaves * kGroup]) {}
+  void Next() {
+    thresholds += kInner * kGroup;
+    slots += kInner * kGroup;
+    leaves += kLeaves * kGroup;
+  }
+  const float* thresholds;
+  const float* slots;  // bits of integers
+  const float* leaves;
+};
+
+// The leaves of a register of trees of depth kDepth, from `lane` of the group on: one step down in all of
+// them at a time. What a step needs is chosen by blending, which has more ports than comparing or permuting.
+template <typename Registers, int kDepth, typename Values>
+[[gnu::always_inline]] inline typename Registers::Vector Leaves(const Group<kDepth>& group, size_t lane,
+                                                                const Values& values) {
+  std::array<typename Registers::Mask, kDepth> went_left;
+  const auto step = [&]<size_t kLevel>() {
+    constexpr size_t kWidth = size_t{1} << kLevel;
+    constexpr size_t kFirst = (kWidth - 1) * kGroup;
+    const auto slot =
+        Registers::Integers(AtPlace<Registers, kWidth>(group.slots + kFirst + lane, went_left.data()));
+    const auto threshold = AtPlace<Registers, kWidth>(group.thresholds + kFirst + lane, went_left.data());
+    went_left[kLevel] = Registers::Less(values[slot], threshold);
+  };
+  [&]<size_t... kLevels>(std::index_sequence<kLevels...>) {
+    (step.template operator()<kLevels>(), ...);
+  }(std::make_index_sequence<kDepth>());
+  return AtPlace<Registers, Group<kDepth>::kLeaves>(group.leaves + lane, went_left.data());
+}
+
+template <typename Registers, typename Values, int kDepth, bool kOneOutput>
 void ShallowRow(const CompiledForest& forest, const float* row, float* margins) {
-  const SlotValues<kLookup> values(forest, row);
+  const Values values(forest, row);
   const size_t trees = forest.num_trees;
   float sum = StartAtBase<kOneOutput>(forest, margins);
+  Group<kDepth> group(forest, 0);
   for (size_t t = 0; t < trees; t += kGroup) {
     alignas(64) std::array<float, kGroup> leaf;
-    _mm512_store_ps(leaf.data(), GroupLeaves<kDepth, kLookup>(forest, t / kGroup, values));
+#pragma GCC unroll 2
+    for (size_t lane = 0; lane < kGroup; lane += Registers::kLanes) {
+      Registers::Store(leaf.data() + lane, Leaves<Registers>(group, lane, values));
+    }
+    group.Next();
     if (kOneOutput && t + kGroup <= trees) {
 #pragma GCC unroll 16
       for (size_t i = 0; i < kGroup; ++i) sum += leaf[i];
@@ -187,8 +275,8 @@ void DeepRow(const CompiledForest& forest, const float* row, float* margins) {
   float sum = StartAtBase<kOneOutput>(forest, margins);
   for (size_t g = 0; g < groups; g += 2) {
     const size_t second = g + 1 < groups ? g + 1 : g;
-    __m512i a = _mm512_castps_si512(GroupLeaves<kTopDepth, kLookup>(forest, g, values));
-    __m512i b = _mm512_castps_si512(GroupLeaves<kTopDepth, kLookup>(forest, second, values));
+    __m512i a = _mm512_castps_si512(Leaves<Whole>(Group<kTopDepth>(forest, g), 0, values));
+    __m512i b = _mm512_castps_si512(Leaves<Whole>(Group<kTopDepth>(forest, second), 0, values));
     const int depth_a = forest.deep_group_depths[g];
     const int depth_b = forest.deep_group_depths[second];
     const int depth = depth_a > depth_b ? depth_a : depth_b;
@@ -247,9 +335,9 @@ void DeepBlock(const CompiledForest& forest, const float* slots, float* margins)
 
 template <int kDepth, bool kOneOutput>
 RowKernel RowKernelFor(size_t num_slots) {
-  if (num_slots <= 16) return ShallowRow<kDepth, Lookup::kOne, kOneOutput>;
-  if (num_slots <= 32) return ShallowRow<kDepth, Lookup::kTwo, kOneOutput>;
-  return ShallowRow<kDepth, Lookup::kGather, kOneOutput>;
+  if (num_slots <= 16) return ShallowRow<Half, HalfSlotValues, kDepth, kOneOutput>;
+  if (num_slots <= 32) return ShallowRow<Whole, SlotValues<Lookup::kTwo>, kDepth, kOneOutput>;
+  return ShallowRow<Whole, SlotValues<Lookup::kGather>, kDepth, kOneOutput>;
 }
 
 template <int kDepth>
