@@ -11,8 +11,9 @@
 //
 // Layouts:
 //  - shallow (every tree at most kMaxShallowDepth deep): each tree padded to a
-//    complete one; all its nodes are evaluated, without branches, 16 or 8 trees
-//    (one row) or rows (a block) at a time, and the leaf is chosen by blending.
+//    complete one; 16 or 8 trees (one row) or rows (a block) at a time, without
+//    branches: all nodes are evaluated and the leaf is chosen by blending, or,
+//    for one row with AVX-512, each level's node is chosen before it is evaluated.
 //  - deep: 8-byte nodes in breadth-first order, siblings adjacent, so a step is
 //    `next = left + !(slot < threshold)`; a leaf's slot is the constant −∞ and
 //    its left child itself, so that a walk of fixed length ends there. Several
