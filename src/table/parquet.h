@@ -39,6 +39,9 @@ struct ParquetReadOptions {
 
 // The columns that Millrace can read, in the file's order. A column that it cannot is an error.
 Result<Schema> ReadParquetSchema(const std::string& path);
+// Of files that are read together: that of the first, and InvalidArgument where another
+// file would disagree. From the footers alone.
+Result<Schema> ReadParquetSchema(std::span<const std::string> paths, int threads = 0);
 
 // From the footer alone.
 Result<int64_t> CountParquetRows(const std::string& path);

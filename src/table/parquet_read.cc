@@ -45,14 +45,34 @@ Result<const ParquetColumn*> FindColumn(const ParquetFile& file, const std::stri
   return NotFound("{} has no column '{}'; its columns are {}", file.path(), name, Join(names, ", "));
 }
 
+const ParquetColumn* Same(const ParquetFile& file, const ParquetColumn& column) {
+  for (const ParquetColumn& other : file.columns()) {
+    if (other.field.name == column.field.name) return &other;
+  }
+  return nullptr;
+}
+
+// Of a file that is read beside `first`: the same columns, in any order.
 Status CheckSameColumns(const ParquetFile& first, const ParquetFile& file) {
   for (const ParquetColumn& column : file.columns()) {
-    const auto same = [&](const ParquetColumn& other) { return other.field.name == column.field.name; };
-    if (std::any_of(first.columns().begin(), first.columns().end(), same)) continue;
+    if (Same(first, column) != nullptr) continue;
     return InvalidArgument("{} has a column '{}' ({}), which {} has not: files of one source have one schema",
                            file.path(), column.field.name, DataTypeName(column.field.type), first.path());
   }
+  for (const ParquetColumn& column : first.columns()) {
+    if (Same(file, column) != nullptr) continue;
+    return InvalidArgument("{} has no column '{}' ({}), which {} has: files of one source have one schema",
+                           file.path(), column.field.name, DataTypeName(column.field.type), first.path());
+  }
   return Ok();
+}
+
+Status CheckSameType(const std::string& first, const Field& expected, const ParquetFile& file,
+                     const ParquetColumn& column) {
+  if (column.field.type == expected.type) return Ok();
+  return InvalidArgument("{}: column '{}' is {}, but in {} it is {}: files of one source have one schema",
+                         file.path(), expected.name, DataTypeName(column.field.type), first,
+                         DataTypeName(expected.type));
 }
 
 Result<std::vector<const ParquetColumn*>> ResolveColumns(const ParquetFile& file,
@@ -64,6 +84,18 @@ Result<std::vector<const ParquetColumn*>> ResolveColumns(const ParquetFile& file
     columns.push_back(column);
   }
   return columns;
+}
+
+// That the file at `path` can be read beside `first`.
+Status CheckAgrees(const ParquetFile& first, const Schema& schema, const std::string& path) {
+  MR_ASSIGN_OR_RETURN(const ParquetFile file, ParquetFile::Open(path));
+  MR_RETURN_IF_ERROR(CheckSameColumns(first, file));
+  for (const Field& field : schema.fields()) {
+    MR_ASSIGN_OR_RETURN(const ParquetColumn* column, FindColumn(file, field.name));
+    MR_RETURN_IF_ERROR(file.CheckReadable(*column));
+    MR_RETURN_IF_ERROR(CheckSameType(first.path(), field, file, *column));
+  }
+  return Ok();
 }
 
 // The read, file by file: what to read, then where to, then the reading.
@@ -143,12 +175,7 @@ Status Reading::Plan() {
 Status Reading::PlanFile(const ParquetFile& file, int64_t first_row) {
   MR_ASSIGN_OR_RETURN(const auto columns, ResolveColumns(file, names_));
   for (size_t c = 0; c < columns.size(); ++c) {
-    const Field& expected = buffers_[c].field;
-    if (columns[c]->field.type != expected.type) {
-      return InvalidArgument("{}: column '{}' is {}, but in {} it is {}: files of one source have one schema",
-                             file.path(), expected.name, DataTypeName(columns[c]->field.type),
-                             files_.front().path(), DataTypeName(expected.type));
-    }
+    MR_RETURN_IF_ERROR(CheckSameType(files_.front().path(), buffers_[c].field, file, *columns[c]));
   }
   for (int group = 0; group < file.num_row_groups(); ++group) {
     const int64_t rows = file.RowsOf(group);
@@ -230,6 +257,15 @@ Result<Schema> ReadParquetSchema(const std::string& path) {
     fields.push_back(column.field);
   }
   return Schema(std::move(fields));
+}
+
+Result<Schema> ReadParquetSchema(std::span<const std::string> paths, int threads) {
+  if (paths.empty()) return InvalidArgument("no file to read");
+  MR_ASSIGN_OR_RETURN(Schema schema, ReadParquetSchema(paths.front()));
+  MR_ASSIGN_OR_RETURN(const ParquetFile first, ParquetFile::Open(paths.front()));
+  MR_RETURN_IF_ERROR(ParallelFor(threads, paths.size() - 1,
+                                 [&](size_t i) { return CheckAgrees(first, schema, paths[i + 1]); }));
+  return schema;
 }
 
 Result<int64_t> CountParquetRows(const std::string& path) {

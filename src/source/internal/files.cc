@@ -15,6 +15,7 @@ constexpr size_t kSampleBytes = 8 << 20;
 constexpr uint64_t kMaxTextBytes = uint64_t{8} << 30;
 constexpr int64_t kReportEvery = 50'000;  // rows
 constexpr int64_t kMaxColumns = 10'000;
+constexpr size_t kMostFooters = 1024;  // that an inspection reads
 
 // The first whole lines of a file.
 Result<std::string> ReadBeginning(const std::string& path) {
@@ -178,11 +179,20 @@ Result<RawRows> ReadParquetRows(std::span<const std::string> paths, const FileRe
   return raw;
 }
 
+// Of very many files some, evenly spread, the first and the last among them: files are in order of
+// their names, and a schema that changed does so from one of them on.
+std::vector<std::string> Spread(std::span<const std::string> paths, size_t most) {
+  if (paths.size() <= most) return {paths.begin(), paths.end()};
+  std::vector<std::string> chosen;
+  for (size_t i = 0; i < most; ++i) chosen.push_back(paths[i * (paths.size() - 1) / (most - 1)]);
+  return chosen;
+}
+
 }  // namespace
 
 Result<Schema> InspectFiles(FileFormat format, std::span<const std::string> paths,
                             const FileReadOptions& options) {
-  if (format == FileFormat::kParquet) return ReadParquetSchema(paths.front());
+  if (format == FileFormat::kParquet) return ReadParquetSchema(Spread(paths, kMostFooters), options.threads);
   return InspectText(format, paths, options);
 }
 
