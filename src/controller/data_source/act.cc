@@ -8,6 +8,7 @@
 #include "controller/data_source/observe.h"
 #include "controller/data_source/pushed.h"
 #include "controller/key.h"
+#include "controller/maintain.h"
 #include "controller/status_writer.h"
 #include "controller/tail.h"
 #include "source/push.h"
@@ -126,6 +127,12 @@ Status AppendFromLog(Context& context, const resource::ResourceKey& key, const f
   return Ok();
 }
 
+Status Maintain(Context& context, const resource::ResourceKey& key) {
+  MaintainTables({context.layout.Events(key.project, key.name), context.layout.Pushed(key.project, key.name),
+                  context.layout.Dead(key.project, key.name)});
+  return Ok();
+}
+
 // The events before `as_of`; the table is in order of time.
 Table Before(const Table& events, size_t time_column, EventTime as_of) {
   const std::span<const int64_t> times = events.column(time_column).ints();
@@ -174,12 +181,14 @@ void StartWork(Context& context, const resource::ResourceKey& key, const Observe
   const std::string input = *observed.snapshot.input;
   if (work == Work::kRead) {
     context.tasks.Start(KeyOf(key), input, [&context, key, spec = *observed.spec, input](TaskContext& task) {
-      return ReadAndCommit(context, key, spec, input, task);
+      MR_RETURN_IF_ERROR(ReadAndCommit(context, key, spec, input, task));
+      return Maintain(context, key);
     });
     return;
   }
   context.tasks.Start(KeyOf(key), input, [&context, key, plan = observed.state->plan](TaskContext& task) {
-    return AppendFromLog(context, key, plan, task);
+    MR_RETURN_IF_ERROR(AppendFromLog(context, key, plan, task));
+    return Maintain(context, key);
   });
 }
 

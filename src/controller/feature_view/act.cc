@@ -6,6 +6,7 @@
 #include "controller/feature_view/observe.h"
 #include "controller/feature_view/refresh.h"
 #include "controller/key.h"
+#include "controller/maintain.h"
 #include "controller/status_writer.h"
 #include "controller/tail.h"
 #include "feature/batch.h"
@@ -54,7 +55,7 @@ Result<bool> TryRefresh(Context& context, const resource::ResourceKey& key, cons
   MR_ASSIGN_OR_RETURN(const DeltaSnapshot made, table->Snapshot());
   const std::optional<int64_t> made_from = MadeFrom(*view.plan, made);
   if (!made_from) return false;
-  MR_ASSIGN_OR_RETURN(const std::vector<DeltaCommit> history, source.History());
+  MR_ASSIGN_OR_RETURN(const std::vector<DeltaCommit> history, source.History(*made_from));
   const Refresh refresh = PlanRefresh(*view.plan, history, *made_from, view.source.snapshot.version);
   if (refresh.whole) return false;
   task.Report("computing what has changed", 0, 0);
@@ -81,6 +82,7 @@ Status Compute(Context& context, const resource::ResourceKey& key, const ViewSta
            {"rows", std::to_string(view.source.snapshot.num_rows)},
            {"of", whole ? "all" : "what has changed"},
            {"ms", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count())}});
+  MaintainTables({context.layout.Features(key.project, key.name)});
   return Ok();
 }
 
