@@ -157,6 +157,9 @@ struct LoadOptions {
   std::string marker = {};  // names what was loaded (data version, definitions); kept with the state
   // Position of the log up to which `events` holds what was appended; later events are added again.
   uint64_t through = 0;
+  // The furthest position that any of the offline tables has reached, where that is beyond `through`.
+  // A source without a log (new, or its files are lost) goes on from there: behind it nobody reads.
+  uint64_t reached = 0;
   std::function<void(int64_t rows)> progress = nullptr;
 };
 

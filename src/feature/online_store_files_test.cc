@@ -194,6 +194,26 @@ TEST_F(OnlineStoreFiles, PositionsGoOnWhereTheOfflineTablesAre) {
   EXPECT_EQ(store_->ReadLog(kKey, before.through)->events.num_rows(), 3U);
 }
 
+// A kill between their commits leaves them at different positions, and the online files may be lost then.
+TEST_F(OnlineStoreFiles, PositionsGoOnBehindTheOfflineTableThatIsFurthest) {
+  Start();
+  EXPECT_EQ(Accepted(0, 9), 9);
+  ASSERT_TRUE(store_->Drop(kKey).ok());
+  const LoadOptions options{.marker = "v0", .through = 5, .reached = 9, .progress = nullptr};
+  for (int restart = 0; restart < 2; ++restart) {
+    ASSERT_TRUE(
+        store_->Load(kKey, testing::WorldSource(), Plans(views_), testing::ToTable({}), options).ok());
+    EXPECT_EQ(restart == 0 ? Accepted(9, 3) : 3, 3);
+    const LogRange range = store_->ReadLog(kKey, 9).value();
+    EXPECT_EQ(range.events.num_rows(), 3U);
+    EXPECT_EQ(range.missing, 0U);
+    EXPECT_EQ(range.through, 12U);
+    EXPECT_EQ(store_->Stats().front().confirmed, 5U) << "no more than what the events have";
+    store_.reset();
+    store_ = MustOpen(directory_.path());
+  }
+}
+
 // Nanoseconds in place of microseconds must not make everything after them late.
 TEST_F(OnlineStoreFiles, AnEventFarInTheFutureIsRefusedAndChangesNothing) {
   Start();

@@ -128,7 +128,7 @@ Status OnlineSource::LoadFirst(std::shared_ptr<SourceState> made, const LoadOpti
   meta.marker = load.marker;
   // Who loads may remember an older log of the source (it was dropped, or its files
   // are gone): positions go on from there, so that none means two events.
-  meta.position = load.through;
+  meta.position = std::max(load.through, load.reached);
   meta.confirmed = load.through;
   MR_RETURN_IF_ERROR(WriteSnapshot(*made, meta));
   MR_ASSIGN_OR_RETURN(
@@ -153,7 +153,8 @@ Status OnlineSource::SwitchTo(std::shared_ptr<SourceState> made, const LoadOptio
   if (replayed.missing > 0 && confirmed_.load() > load.through) {
     return Unavailable("the offline tables of {} went on while it was loaded: it is loaded again", key_);
   }
-  WarnOfMissing(replayed.missing);
+  // What lies before `reached` is in an offline table, and will be in the next state.
+  if (load.through + replayed.missing > load.reached) WarnOfMissing(replayed.missing);
   SnapshotMeta meta;
   {
     const Ingest lock(*this);
