@@ -91,6 +91,47 @@ TEST_F(OnlineLog, TheLastValueThatWasAcceptedIsAColumnsValueAndNullSaysNothing) 
   }
 }
 
+// Whether an id is known depends on the events alone: not on when ids were swept, nor on restarts.
+TEST_F(OnlineLog, AnEventBeyondWhatAnyViewSeesIsForgottenAtOnceAndTheSameAfterARestart) {
+  views_ = {Labels()};
+  Restart();
+  EXPECT_EQ(Accepted(0, 1), 1);
+  OracleEvent later = world_[1];
+  later.columns[testing::kTime] = EventTime{world_[0].time + 3 * 3600 * testing::kWorldSecond};
+  ASSERT_EQ(store_->Append(kKey, testing::ToTable({later}))->accepted, 1);
+  for (int restart = 0; restart < 3; ++restart) {
+    const AppendResult again = store_->Append(kKey, testing::ToTable({world_[0]})).value();
+    EXPECT_EQ(again.duplicates + again.joined, 0) << "after " << restart << " restarts";
+    ASSERT_EQ(again.refused.size(), 1U) << "after " << restart << " restarts";
+    EXPECT_NE(again.refused[0].reason.find("late"), std::string::npos);
+    EXPECT_EQ(Label(0, int64_t{1}).refused.size(), 1U) << "after " << restart << " restarts";
+    Restart();
+  }
+  // Its id may be another event's now, as it may after a restart.
+  OracleEvent reused = later;
+  reused.columns[testing::kIdColumn] = *world_[0].id;
+  EXPECT_EQ(store_->Append(kKey, testing::ToTable({reused}))->accepted, 1);
+  EXPECT_EQ(store_->Append(kKey, testing::ToTable({reused}))->accepted, 0);
+}
+
+// Without a view or a column that is known later, ids are held no longer than events may be late.
+TEST_F(OnlineLog, AnEventAtTheVeryEdgeOfLatenessIsKnownAfterAKill) {
+  SourcePlan source = testing::WorldSource();
+  source.known_after.clear();
+  store_ = MustOpen(directory_.path());
+  ASSERT_TRUE(store_->Load(kKey, source, {}, testing::ToTable({}), {.marker = "v0"}).ok());
+  const OracleEvent first = testing::WithoutLate(world_[0]);
+  OracleEvent edge = testing::WithoutLate(world_[1]);
+  edge.columns[testing::kTime] = EventTime{first.time - testing::kLateness};
+  ASSERT_EQ(store_->Append(kKey, testing::ToTable({first, edge}))->accepted, 2);
+  const TempDirectory copy;  // as a kill leaves it
+  fs::copy(directory_.path(), copy.path(),
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const std::unique_ptr<OnlineStore> killed = MustOpen(copy.path());
+  EXPECT_EQ(killed->Stats().front().events, 2);
+  EXPECT_EQ(killed->Append(kKey, testing::ToTable({edge}))->accepted, 0) << "it would count twice";
+}
+
 // The view with `where` does not see the event, yet the offline tables must.
 TEST_F(OnlineLog, AJoinedColumnIsLoggedAlsoWhereNoViewSeesItsEvent) {
   WorldView view = Labels();

@@ -37,8 +37,11 @@ SourceState::SourceState(SourcePlan source, std::vector<ViewPlanPtr> views, Micr
     programs.cells.resize(view->slots.size());
     programs.key_parts.resize(view->keys.size());
     programs_.push_back(std::move(programs));
+    id_reach_ = std::max(id_reach_, view->Reach());
     views_.push_back(std::make_unique<ViewState>(std::move(view)));
   }
+  // At least an instant: an event that is just not late must be known.
+  for (const auto& [name, after] : source_.known_after) id_reach_ = std::max(id_reach_, after);
 }
 
 ViewState* SourceState::FindView(std::string_view name) const {
@@ -66,16 +69,23 @@ int64_t SourceState::ViewHorizon(const ViewPlan& plan) const {
 
 int64_t SourceState::IdHorizon() const {
   if (newest() == INT64_MIN) return kBeginningOfTime;
-  Micros reach{0};
-  for (const auto& view : views_) reach = std::max(reach, view->plan().Reach());
-  for (const auto& [name, after] : source_.known_after) reach = std::max(reach, after);
-  return Before(newest(), source_.lateness + history_ + reach);
+  return Before(newest(), source_.lateness + history_ + id_reach_);
 }
 
+// When ids are swept depends on when the process began and took snapshots; what an event is must not.
+// So one that is due to be swept is not found.
 uint64_t* SourceState::FindId(const Cell& id) {
-  if (!text_ids()) return ids_.Find(static_cast<uint64_t>(id.integer));
-  const uint64_t code = id_texts_.Find(id.text());
-  return code == TextPool::kUnknown ? nullptr : ids_.Find(code);
+  const uint64_t key = text_ids() ? id_texts_.Find(id.text()) : static_cast<uint64_t>(id.integer);
+  if (text_ids() && key == TextPool::kUnknown) return nullptr;
+  uint64_t* const words = ids_.Find(key);
+  if (words == nullptr || static_cast<int64_t>(words[0]) > IdHorizon()) return words;
+  EraseId(key);
+  return nullptr;
+}
+
+void SourceState::EraseId(uint64_t key) {
+  ids_.Erase(key);
+  if (text_ids()) id_texts_.Release(key);
 }
 
 uint64_t* SourceState::InsertId(const Cell& id, int64_t time) {
@@ -92,10 +102,7 @@ void SourceState::SweepIds() {
   ids_.ForEach([&](uint64_t key, const uint64_t* words) {
     if (static_cast<int64_t>(words[0]) <= horizon) old.push_back(key);
   });
-  for (const uint64_t key : old) {
-    ids_.Erase(key);
-    if (text_ids()) id_texts_.Release(key);
-  }
+  for (const uint64_t key : old) EraseId(key);
   ids_after_sweep_ = ids_.size();
 }
 
@@ -178,7 +185,7 @@ Outcome SourceState::Apply(std::span<const Cell> row, bool replay) {
 }
 
 // What is a duplicate is not logged, so it is one only where a view holds the very values: one that
-// does not see the event, or keeps no more than a result of the column, cannot tell.
+// does not see the event (or may have let it go), or keeps no more than a result of the column, cannot tell.
 Outcome SourceState::Join(const Cell& id, std::span<const ColumnCell> given) {
   const uint64_t* const words = FindId(id);
   if (words == nullptr) return Outcome::kUnknownId;
@@ -191,6 +198,7 @@ Outcome SourceState::Join(const Cell& id, std::span<const ColumnCell> given) {
   bool had_all = false;
   for (size_t later = 0; later < later_views_.size(); ++later) {
     if (words[later + 1] == 0) continue;
+    if (at.time <= ViewHorizon(views_[later_views_[later]]->plan())) continue;
     had_all = ChangeIn(later_views_[later], words[later + 1] - 1, at, columns) || had_all;
   }
   return had_all ? Outcome::kDuplicate : Outcome::kJoined;

@@ -55,7 +55,8 @@ class SourceState {
   uint64_t arrivals() const { return arrivals_; }
   size_t ids() const { return ids_.size(); }
   size_t id_bytes() const { return ids_.HeapBytes() + id_texts_.bytes(); }
-  // Lets go of what no read can reach any more.
+  // Lets go of what no read can reach any more. Changes no answer: an id is known or not by its
+  // event's time alone.
   void Sweep();
   // The same of the views alone: also while somebody writes.
   void SweepViews();
@@ -91,14 +92,17 @@ class SourceState {
   Status LoadView(size_t view, const Table& events, std::span<const uint8_t> skip,
                   std::span<uint64_t> handles, const std::function<void(int64_t)>& progress);
   int64_t ViewHorizon(const ViewPlan& plan) const;
+  // Ids of events up to it are not known any more, whether or not they were swept by now.
   int64_t IdHorizon() const;
   uint64_t* FindId(const Cell& id);
+  void EraseId(uint64_t key);
   uint64_t* InsertId(const Cell& id, int64_t time);
   void SweepIds();
   Position PositionOf(const Cell& id, int64_t time) const;
 
   SourcePlan source_;
   Micros history_;
+  Micros id_reach_{1};  // how long an id is known beyond lateness and history
   std::vector<std::unique_ptr<ViewState>> views_;
   std::vector<size_t> later_views_;
   std::vector<Programs> programs_;
