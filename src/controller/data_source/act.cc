@@ -153,7 +153,10 @@ Status LoadOnline(Context& context, const resource::ResourceKey& key, const Obse
   std::atomic<int64_t> done{0};
   feature::LoadOptions options;
   options.marker = observed.online.wanted;
-  options.through = context.as_of ? 0 : state.commit.through;
+  if (!context.as_of) {
+    options.through = state.commit.through;
+    MR_ASSIGN_OR_RETURN(options.reached, TakenThrough(context, key));
+  }
   options.progress = [&](int64_t rows) { task.Report("loading the online state", done += rows, total); };
   return context.stores.online.Load(OnlineKey(key), state.plan, observed.views, events, options);
 }

@@ -94,6 +94,16 @@ Status KeepPushedLetters(Context& context, const resource::ResourceKey& key, con
   return table.Overwrite(all.Take(kept), options).status();
 }
 
+Result<uint64_t> LettersThrough(Context& context, const resource::ResourceKey& key) {
+  const Result<DeltaTable> table = DeltaTable::Open(context.layout.Dead(key.project, key.name));
+  if (!table.ok()) {
+    return table.status().code() == Code::kNotFound ? Result<uint64_t>(uint64_t{0})
+                                                    : Result<uint64_t>(table.status());
+  }
+  MR_ASSIGN_OR_RETURN(const DeltaSnapshot snapshot, table->Snapshot());
+  return ParseMade(snapshot.user_metadata).through;
+}
+
 Result<int64_t> CountLetters(Context& context, const resource::ResourceKey& key) {
   MR_ASSIGN_OR_RETURN(const DeltaTable table, Open(context, key));
   MR_ASSIGN_OR_RETURN(const DeltaSnapshot snapshot, table.Snapshot());

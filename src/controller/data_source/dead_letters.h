@@ -27,6 +27,9 @@ Status KeepFileLetters(Context& context, const resource::ResourceKey& key, const
 // Adds those of the log's range that it does not have yet, and counts them.
 Status KeepPushedLetters(Context& context, const resource::ResourceKey& key, const feature::LogRange& range);
 
+// The position of the online log that it reaches; 0 when there is no table.
+Result<uint64_t> LettersThrough(Context& context, const resource::ResourceKey& key);
+
 // Rows in it; 0 when there is no table.
 Result<int64_t> CountLetters(Context& context, const resource::ResourceKey& key);
 

@@ -79,6 +79,15 @@ Result<Pushed> ReadPushed(Context& context, const resource::ResourceKey& key, co
   return pushed;
 }
 
+Result<uint64_t> TakenThrough(Context& context, const resource::ResourceKey& key) {
+  MR_ASSIGN_OR_RETURN(const uint64_t letters, LettersThrough(context, key));
+  const Result<DeltaTable> table = DeltaTable::Open(context.layout.Pushed(key.project, key.name));
+  if (!table.ok())
+    return table.status().code() == Code::kNotFound ? letters : Result<uint64_t>(table.status());
+  MR_ASSIGN_OR_RETURN(const DeltaSnapshot snapshot, table->Snapshot());
+  return std::max(letters, ThroughOf(snapshot));
+}
+
 Status TakeFromLog(Context& context, const resource::ResourceKey& key, const feature::SourcePlan& plan) {
   if (!context.stores.online.Source(OnlineKey(key))) return Ok();
   MR_ASSIGN_OR_RETURN(const DeltaTable table,

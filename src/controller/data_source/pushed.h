@@ -28,6 +28,10 @@ struct Pushed {
 Result<Pushed> ReadPushed(Context& context, const resource::ResourceKey& key, const feature::SourcePlan& plan,
                           int64_t from = 0);
 
+// The furthest position of the online log that this table or that of the dead letters has reached; each
+// is committed before the events are, and may be ahead of them. 0 when there is neither.
+Result<uint64_t> TakenThrough(Context& context, const resource::ResourceKey& key);
+
 // Appends what the online log holds beyond its position, and the rows that could not be used to
 // the dead letters. Nothing is done when the source has no online state.
 Status TakeFromLog(Context& context, const resource::ResourceKey& key, const feature::SourcePlan& plan);
