@@ -44,6 +44,7 @@ struct DeltaFile {
 
 // What one version of a table is made of.
 struct DeltaSnapshot {
+  std::string id;  // of the table: one that is made anew at the same path has another
   int64_t version = 0;
   EventTime time;             // of its commit
   std::string user_metadata;  // of its commit

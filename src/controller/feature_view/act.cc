@@ -34,26 +34,13 @@ Status ComputeAll(Context& context, const resource::ResourceKey& key, const View
   return table.Overwrite(published, {.user_metadata = input, .rows_a_file = kRowsAFile}).status();
 }
 
-// The version of the source that the table was made from, with the definition as it is.
-std::optional<int64_t> MadeFrom(const feature::ViewPlan& plan, const DeltaSnapshot& made) {
-  const std::string prefix = plan.digest + "@";
-  if (!made.user_metadata.starts_with(prefix) || made.user_metadata.size() > prefix.size() + 18)
-    return std::nullopt;
-  int64_t version = 0;
-  for (const char c : made.user_metadata.substr(prefix.size())) {
-    if (c < '0' || c > '9') return std::nullopt;
-    version = version * 10 + (c - '0');
-  }
-  return version;
-}
-
 // False when the table has to be made as a whole.
 Result<bool> TryRefresh(Context& context, const resource::ResourceKey& key, const ViewState& view,
                         const DeltaTable& source, const std::string& input, TaskContext& task) {
   const Result<DeltaTable> table = DeltaTable::Open(context.layout.Features(key.project, key.name));
   if (!table.ok()) return false;
   MR_ASSIGN_OR_RETURN(const DeltaSnapshot made, table->Snapshot());
-  const std::optional<int64_t> made_from = MadeFrom(*view.plan, made);
+  const std::optional<int64_t> made_from = MadeFrom(*view.plan, view.source.snapshot, made.user_metadata);
   if (!made_from) return false;
   MR_ASSIGN_OR_RETURN(const std::vector<DeltaCommit> history, source.History(*made_from));
   const Refresh refresh = PlanRefresh(*view.plan, history, *made_from, view.source.snapshot.version);

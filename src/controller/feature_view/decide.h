@@ -1,8 +1,8 @@
 // FeatureView: keep the offline table of features, and the online state, equal
 // to the definition and to the source's newest version.
 //
-// A view's *input* is its definition's digest and the version of the source's
-// table that it is computed from. Decide is pure.
+// A view's *input* is its definition's digest, and which version of which table of
+// the source it is computed from (InputOf). Decide is pure.
 #pragma once
 
 #include <cstdint>

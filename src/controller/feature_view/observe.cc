@@ -1,5 +1,6 @@
 #include "controller/feature_view/observe.h"
 
+#include "controller/feature_view/refresh.h"
 #include "controller/key.h"
 
 namespace millrace::controller::feature_view {
@@ -33,7 +34,7 @@ Observed Observe(Context& context, const resource::Resource& resource) {
   observed.view = std::move(*view);
   const SourceState& source = observed.view->source;
   observed.snapshot.source_version = source.snapshot.version;
-  observed.snapshot.input = fmt::format("{}@{}", observed.view->plan->digest, source.snapshot.version);
+  observed.snapshot.input = InputOf(*observed.view->plan, source.snapshot);
   ObserveTable(context, key, observed.snapshot);
   for (const feature::SourceStats& stats : context.stores.online.Stats()) {
     if (stats.key != key.project + "/" + source.plan.name) continue;

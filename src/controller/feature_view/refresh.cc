@@ -20,7 +20,28 @@ int64_t FirstReached(const feature::ViewPlan& plan, std::span<const int64_t> tim
   return std::upper_bound(times.begin(), times.end(), after) - times.begin();
 }
 
+std::string InputPrefix(const feature::ViewPlan& plan, const DeltaSnapshot& events) {
+  return fmt::format("{}@{}@", plan.digest, events.id);
+}
+
 }  // namespace
+
+std::string InputOf(const feature::ViewPlan& plan, const DeltaSnapshot& events) {
+  return InputPrefix(plan, events) + std::to_string(events.version);
+}
+
+std::optional<int64_t> MadeFrom(const feature::ViewPlan& plan, const DeltaSnapshot& events,
+                                const std::string& input) {
+  const std::string prefix = InputPrefix(plan, events);
+  if (!input.starts_with(prefix) || input.size() == prefix.size() || input.size() > prefix.size() + 18)
+    return std::nullopt;
+  int64_t version = 0;
+  for (const char c : std::string_view(input).substr(prefix.size())) {
+    if (c < '0' || c > '9') return std::nullopt;
+    version = version * 10 + (c - '0');
+  }
+  return version;
+}
 
 // The events' time, id and keys, then the features: one row an event.
 Result<Table> Published(const feature::ViewPlan& plan, const Table& events, const Table& features) {

@@ -20,6 +20,14 @@
 
 namespace millrace::controller::feature_view {
 
+// What a table of features is made from: the view's definition and a version of the source's table of
+// events. It names that table too: one that is made anew counts its versions from the start.
+std::string InputOf(const feature::ViewPlan& plan, const DeltaSnapshot& events);
+// The version of the source's table, of which `events` is the newest, that `input` names; empty when
+// it names another table or definition.
+std::optional<int64_t> MadeFrom(const feature::ViewPlan& plan, const DeltaSnapshot& events,
+                                const std::string& input);
+
 struct Refresh {
   bool whole = true;                   // nothing of the table can be kept
   std::optional<EventTime> from = {};  // else: rows from here on; unset: no value has changed

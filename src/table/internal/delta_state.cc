@@ -64,6 +64,7 @@ void Apply(DeltaLogEntry entry, DeltaState& state) {
   snapshot.user_metadata = std::move(entry.info.user_metadata);
   if (entry.metadata) {
     state.metadata = std::move(*entry.metadata);
+    snapshot.id = state.metadata.id;
     snapshot.schema = state.metadata.schema;
   }
   if (entry.has_protocol) state.newer_writer = entry.newer_writer;
