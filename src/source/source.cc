@@ -15,6 +15,10 @@ using internal::FileReadOptions;
 using internal::OrderRules;
 using internal::RawRows;
 
+// Of a SQL step whose columns are asked for while others wait for the answer.
+constexpr int64_t kDescribeMemory = int64_t{256} << 20;
+constexpr Micros kDescribeTime = std::chrono::seconds(2);
+
 std::vector<Field> DeclaredTypes(const resource::DataSourceSpec& spec) {
   std::vector<Field> declared;
   for (const resource::SourceColumn& column : spec.columns) {
@@ -143,12 +147,11 @@ Result<Schema> InspectSource(const resource::DataSourceSpec& spec) {
   MR_ASSIGN_OR_RETURN(const FileReadOptions options, FileOptions(spec, 0));
   MR_ASSIGN_OR_RETURN(Schema schema, internal::InspectFiles(format, PathsOf(snapshot), options));
   if (!spec.files->sql.empty()) {
-    std::vector<Column> empty;
-    for (const Field& field : schema.fields()) empty.push_back(Column::Nulls(field.type, 0));
-    MR_ASSIGN_OR_RETURN(const Table none, Table::Create(schema, std::move(empty)));
-    MR_ASSIGN_OR_RETURN(const Table result,
-                        internal::RunSql(spec.files->sql, none, {.time_zone = options.time_zone}));
-    schema = result.schema();
+    MR_ASSIGN_OR_RETURN(schema, internal::DescribeSql(spec.files->sql, schema,
+                                                      {.time_zone = options.time_zone,
+                                                       .threads = 1,
+                                                       .memory_limit = kDescribeMemory,
+                                                       .time_limit = kDescribeTime}));
   }
   MR_ASSIGN_OR_RETURN(schema, internal::WithDeclaredTypes(schema, DeclaredTypes(spec)));
   MR_RETURN_IF_ERROR(CheckDeclared(spec, schema));

@@ -79,7 +79,8 @@ struct SourceRows {
 // NotFound when a pattern matches no file.
 Result<SourceSnapshot> Fingerprint(const resource::DataSourceSpec& spec);
 
-// The schema of the events, from headers and samples: quick, reads no rows of Parquet.
+// The schema of the events, from headers and samples: quick, reads no rows of Parquet and runs no SQL
+// step, which is only prepared. Unavailable when that takes too long.
 Result<Schema> InspectSource(const resource::DataSourceSpec& spec);
 
 Result<SourceRows> ReadSource(const resource::DataSourceSpec& spec, const SourceReadOptions& options = {});

@@ -194,6 +194,30 @@ TEST_F(Source, AnEndlessSqlStepIsEndedAtItsLimitAndAtAStop) {
   EXPECT_EQ(ReadSource(spec_, {.stop = stop.get_token()}).status().code(), Code::kCancelled);
 }
 
+TEST_F(Source, TheSqlStepIsNotRunToKnowItsColumns) {
+  Write("a.csv", "id,at,price\n1,2018-07-25,1.5\n");
+  spec_.files->sql =
+      "WITH RECURSIVE forever AS (SELECT 1 AS n UNION ALL SELECT n % 7 + 1 FROM forever) "
+      "SELECT (SELECT max(n) FROM forever) AS id, \"at\", price AS \"the price\" FROM files;";
+  Declare("id", DataType::kInt64);
+  EXPECT_EQ(InspectSource(spec_).value().fields().back(), (Field{"the price", DataType::kDouble}));
+  spec_.files->sql =
+      "SELECT (SELECT count(*) FROM range(100000000000000)) AS id, \"at\", price * 2 FROM files -- x";
+  const Result<Schema> schema = InspectSource(spec_);
+  ASSERT_TRUE(schema.ok()) << schema.status().ToString();
+  EXPECT_EQ(
+      *schema,
+      Schema({{"id", DataType::kInt64}, {"at", DataType::kTimestamp}, {"(price * 2)", DataType::kDouble}}));
+  for (const char* wrong : {"SELECT id, \"at\" FROM fils", "SELECT $1 AS id, \"at\" FROM files",
+                            "DROP TABLE files", "SELECT id, \"at\" FROM files; SELECT 1",
+                            "SELECT id, [1] AS \"at\" FROM files", "SELECT * FROM read_csv('/etc/passwd')"}) {
+    spec_.files->sql = wrong;
+    const Status status = InspectSource(spec_).status();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << wrong << ": " << status.ToString();
+    EXPECT_NE(status.message().find("files.sql"), std::string::npos) << status.message();
+  }
+}
+
 TEST_F(Source, WrongNamesAreAnsweredWithTheNearest) {
   Write("a.csv", "id,at,amount\n1,2018-07-25,5\n");
   spec_.event_time = "att";

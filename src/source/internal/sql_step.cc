@@ -155,8 +155,10 @@ class Watchdog {
 class SqlSession {
  public:
   static Result<SqlSession> Open(const SqlOptions& options);
+  Status CreateFiles(const Schema& schema);
   Status Load(const Table& files);
   Result<Table> Select(const std::string& sql);
+  Result<Schema> Describe(const std::string& sql);
   duckdb_connection connection() const { return connection_.get(); }
 
  private:
@@ -248,17 +250,23 @@ void FillVector(duckdb_vector vector, const Column& column, size_t begin, size_t
   }
 }
 
+Status SqlSession::CreateFiles(const Schema& schema) {
+  std::string columns;
+  for (const Field& field : schema.fields()) {
+    if (!columns.empty()) columns += ", ";
+    columns += fmt::format("{} {}", Quoted(field.name, '"'), NameInDuckDb(field.type));
+  }
+  return Execute(fmt::format("CREATE TABLE files ({})", columns));
+}
+
 Status SqlSession::Load(const Table& files) {
-  std::string create = "CREATE TABLE files (";
+  MR_RETURN_IF_ERROR(CreateFiles(files.schema()));
   std::vector<LogicalType> owned;
   std::vector<duckdb_logical_type> types;
   for (const Field& field : files.schema().fields()) {
-    if (!types.empty()) create += ", ";
-    create += fmt::format("{} {}", Quoted(field.name, '"'), NameInDuckDb(field.type));
     owned.emplace_back(duckdb_create_logical_type(TypeInDuckDb(field.type)));
     types.push_back(owned.back().get());
   }
-  MR_RETURN_IF_ERROR(Execute(create + ")"));
   Appender appender;
   if (duckdb_appender_create(connection_.get(), nullptr, "files", appender.out()) != DuckDBSuccess) {
     return Internal("DuckDB takes no rows");
@@ -383,13 +391,43 @@ Result<Table> SqlSession::Fetch(const std::string& sql, const std::vector<Projec
   return table.ok() ? std::move(table) : table.status().WithContext("files.sql");
 }
 
+// The statement goes into brackets, where a closing semicolon has no place.
+std::string WithoutSemicolon(const std::string& sql) {
+  return sql.substr(0, sql.find_last_not_of("; \t\r\n") + 1);
+}
+
 Result<Table> SqlSession::Select(const std::string& sql) {
   MR_RETURN_IF_ERROR(CheckOneSelect(sql));
-  // The statement goes into brackets, where a closing semicolon has no place.
-  const size_t last = sql.find_last_not_of("; \t\r\n");
-  const std::string inner = sql.substr(0, last + 1);
+  const std::string inner = WithoutSemicolon(sql);
   MR_ASSIGN_OR_RETURN(const std::vector<Projection> projections, ProjectResult(inner));
   return Fetch(inner, projections);
+}
+
+Result<Schema> SqlSession::Describe(const std::string& sql) {
+  MR_RETURN_IF_ERROR(CheckOneSelect(sql));
+  Prepared prepared;
+  const std::string all = fmt::format("SELECT * FROM ({}\n)", WithoutSemicolon(sql));
+  if (duckdb_prepare(connection_.get(), all.c_str(), prepared.out()) != DuckDBSuccess) {
+    const char* error = duckdb_prepare_error(prepared.get());
+    return InvalidArgument("files.sql: {}", error != nullptr ? error : "DuckDB gives no reason");
+  }
+  if (duckdb_nparams(prepared.get()) > 0) {
+    return InvalidArgument("files.sql has a parameter, and nothing gives it a value; write the value itself");
+  }
+  std::vector<Field> fields;
+  for (idx_t c = 0; c < duckdb_prepared_statement_column_count(prepared.get()); ++c) {
+    const char* text = duckdb_prepared_statement_column_name(prepared.get(), c);
+    const std::string name = text != nullptr ? text : "";
+    duckdb_free(const_cast<char*>(text));  // NOLINT: it is DuckDB's own, and to be freed
+    MR_ASSIGN_OR_RETURN(Projection projection,
+                        Project(name, duckdb_prepared_statement_column_type(prepared.get(), c)));
+    fields.push_back(std::move(projection.field));
+  }
+  return Schema(std::move(fields));
+}
+
+bool IsOutOfMemory(const Status& status) {
+  return status.message().find("Out of Memory Error") != std::string::npos;
 }
 
 }  // namespace
@@ -405,6 +443,16 @@ Result<Table> RunSql(const std::string& sql, const Table& files, const SqlOption
       "files.sql has not ended within its limit of {}; join and sum less in it, or prepare the rows before "
       "Millrace reads them",
       FormatDuration(options.time_limit));
+}
+
+Result<Schema> DescribeSql(const std::string& sql, const Schema& files, const SqlOptions& options) {
+  MR_ASSIGN_OR_RETURN(SqlSession session, SqlSession::Open(options));
+  const Watchdog watchdog(session.connection(), options.time_limit, options.stop);
+  const Status created = session.CreateFiles(files);
+  Result<Schema> schema = created.ok() ? session.Describe(sql) : Result<Schema>(created);
+  if (schema.ok() || (!watchdog.barked() && !IsOutOfMemory(schema.status()))) return schema;
+  return Unavailable("the columns that files.sql makes are not known yet: they were not found within {}",
+                     FormatDuration(options.time_limit));
 }
 
 }  // namespace millrace::source::internal

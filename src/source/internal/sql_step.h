@@ -28,4 +28,8 @@ struct SqlOptions {
 // of the result as of a Parquet file; a decimal becomes the nearest double.
 Result<Table> RunSql(const std::string& sql, const Table& files, const SqlOptions& options);
 
+// The columns that the statement's result would have over files with these columns: it is prepared, and
+// not run. InvalidArgument in the same words; Unavailable when that took more time or memory than given.
+Result<Schema> DescribeSql(const std::string& sql, const Schema& files, const SqlOptions& options);
+
 }  // namespace millrace::source::internal
