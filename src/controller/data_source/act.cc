@@ -83,6 +83,8 @@ Status ReadAndCommit(Context& context, const resource::ResourceKey& key, const r
                       feature::PlanSource(key.name, spec, rows.events.schema()));
   // Dead letters first: once the events are there, so are these.
   MR_RETURN_IF_ERROR(KeepFileLetters(context, key, rows.dead_letters, rows.input));
+  // The table gets a new version, so the next append is put off: what waits in the log goes along.
+  if (!context.as_of) MR_RETURN_IF_ERROR(TakeFromLog(context, key, plan));
   MR_ASSIGN_OR_RETURN(const int64_t all_letters, CountLetters(context, key));
   const int64_t dead_letters = static_cast<int64_t>(rows.dead_letters.num_rows());
   MR_RETURN_IF_ERROR(CommitRows(context, key, plan, std::move(rows.events),
@@ -98,9 +100,10 @@ Status ReadAndCommit(Context& context, const resource::ResourceKey& key, const r
   return Ok();
 }
 
-// Moves what was pushed and learned from the online log to the tables.
-Status AppendFromLog(Context& context, const resource::ResourceKey& key, const feature::SourcePlan& plan,
-                     TaskContext& task) {
+// Moves what was pushed and learned from the online log to the tables. `input`: as for a read.
+Status AppendFromLog(Context& context, const resource::ResourceKey& key, const SourceState& state,
+                     const std::string& input, TaskContext& task) {
+  const feature::SourcePlan& plan = state.plan;
   task.Report("appending pushed events", 0, 0);
   MR_RETURN_IF_ERROR(TakeFromLog(context, key, plan));
   MR_ASSIGN_OR_RETURN(const DeltaTable table, DeltaTable::Open(context.layout.Events(key.project, key.name)));
@@ -181,18 +184,22 @@ Json StatusFields(const Observed& observed) {
 
 void StartWork(Context& context, const resource::ResourceKey& key, const Observed& observed, Work work) {
   if (work == Work::kNone) return;
-  const std::string input = *observed.snapshot.input;
   if (work == Work::kRead) {
+    const std::string input = *observed.snapshot.input;
     context.tasks.Start(KeyOf(key), input, [&context, key, spec = *observed.spec, input](TaskContext& task) {
       MR_RETURN_IF_ERROR(ReadAndCommit(context, key, spec, input, task));
       return Maintain(context, key);
     });
     return;
   }
-  context.tasks.Start(KeyOf(key), input, [&context, key, plan = observed.state->plan](TaskContext& task) {
-    MR_RETURN_IF_ERROR(AppendFromLog(context, key, plan, task));
-    return Maintain(context, key);
-  });
+  // Files that cannot be read keep nothing out: the table stays the one of those that were.
+  const std::string input =
+      observed.snapshot.input.ok() ? *observed.snapshot.input : observed.state->commit.input;
+  context.tasks.Start(AppendTaskKey(key), "pushed events",
+                      [&context, key, state = *observed.state, input](TaskContext& task) {
+                        MR_RETURN_IF_ERROR(AppendFromLog(context, key, state, input, task));
+                        return Maintain(context, key);
+                      });
 }
 
 // What the offline tables hold may leave the log. A replay has no such tables: all may.
@@ -223,7 +230,7 @@ Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
   if (decision.cancel) context.tasks.Cancel(KeyOf(key));
   StartWork(context, key, observed, decision.work);
   // Not while the table is about to change: what is loaded would be out of date at once.
-  if (online.load && decision.work != Work::kRead) {
+  if (online.load && decision.work == Work::kNone) {
     context.tasks.Start(
         LoadTaskKey(key), observed.online.wanted,
         [&context, key, observed](TaskContext& task) { return LoadOnline(context, key, observed, task); });
@@ -234,8 +241,8 @@ Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
 }
 
 void Forget(Context& context, const resource::ResourceKey& key) {
-  context.tasks.Forget(KeyOf(key));
-  context.tasks.Forget(LoadTaskKey(key));
+  for (const std::string& task : {KeyOf(key), AppendTaskKey(key), LoadTaskKey(key)})
+    context.tasks.Forget(task);
   const Status dropped = context.stores.online.Drop(OnlineKey(key));
   if (!dropped.ok() && dropped.code() != Code::kNotFound) {
     LogWarning("the online state of a deleted source stays",

@@ -22,6 +22,34 @@ Decision Working(const Snapshot& snapshot) {
   return decision;
 }
 
+// Pushed events that could not be put in the table, or are many: how many, why, and what comes of it.
+struct Waiting {
+  std::string text;      // "" when there is nothing to say
+  bool refused = false;  // no more are taken
+};
+
+Waiting WaitingInLog(const Snapshot& snapshot) {
+  Waiting waiting;
+  const bool much = snapshot.unconfirmed_bytes >= kMuchUnconfirmed;
+  const bool failed =
+      snapshot.pushed > 0 && snapshot.append && !snapshot.append->running && !snapshot.append->result.ok();
+  if (!failed && !much) return waiting;
+  waiting.text = fmt::format(" {} pushed events wait in the log ({} MiB) to be put there",
+                             GroupDigits(snapshot.pushed), snapshot.unconfirmed_bytes >> 20);
+  if (failed) {
+    waiting.text += fmt::format("; the last attempt failed: {}", snapshot.append->result.message());
+  }
+  if (!waiting.text.ends_with('.')) waiting.text += '.';
+  waiting.refused = snapshot.unconfirmed_bytes >= snapshot.unconfirmed_limit;
+  if (waiting.refused) {
+    waiting.text += " The log is at its limit: new events are refused, so that none is lost.";
+  } else if (much) {
+    waiting.text += fmt::format(" From {} MiB on new events are refused, so that none is lost.",
+                                snapshot.unconfirmed_limit >> 20);
+  }
+  return waiting;
+}
+
 Decision Unreadable(const Snapshot& snapshot, const Status& why) {
   Decision decision;
   decision.look_again = kPoll;
@@ -30,46 +58,30 @@ Decision Unreadable(const Snapshot& snapshot, const Status& why) {
     if (!decision.ready.message.ends_with('.')) decision.ready.message += '.';
     decision.ready.message +=
         fmt::format(" What was read before stays in use: {}.", Holds(*snapshot.committed));
+    decision.ready.message += WaitingInLog(snapshot).text;
   }
   return decision;
 }
 
-// The table holds what the files do. `append`: why pushed events could not be put there last time.
-Ready UpToDate(const Snapshot& snapshot, const Status& append) {
-  std::string text = Holds(*snapshot.committed) + ".";
-  const bool much = snapshot.unconfirmed_bytes >= kMuchUnconfirmed;
-  if (append.ok() && !much) return IsReady("UpToDate", text);
-  text += fmt::format(" {} pushed events wait in the log ({} MiB) to be put there",
-                      GroupDigits(snapshot.pushed), snapshot.unconfirmed_bytes >> 20);
-  if (!append.ok()) text += fmt::format("; the last attempt failed: {}", append.message());
-  if (!text.ends_with('.')) text += '.';
-  if (snapshot.unconfirmed_bytes >= snapshot.unconfirmed_limit)
-    return NotReady("PushesRefused",
-                    text + " The log is at its limit: new events are refused, so that none is lost.");
-  if (much) {
-    text += fmt::format(" From {} MiB on new events are refused, so that none is lost.",
-                        snapshot.unconfirmed_limit >> 20);
-  }
-  return IsReady("AppendBehind", text);
+// The table holds what the files do.
+Ready UpToDate(const Snapshot& snapshot) {
+  const std::string text = Holds(*snapshot.committed) + ".";
+  const Waiting waiting = WaitingInLog(snapshot);
+  if (waiting.text.empty()) return IsReady("UpToDate", text);
+  return waiting.refused ? NotReady("PushesRefused", text + waiting.text)
+                         : IsReady("AppendBehind", text + waiting.text);
 }
 
-}  // namespace
-
-Decision Decide(const Snapshot& snapshot) {
-  if (snapshot.task && snapshot.task->running) return Working(snapshot);
+// What the files ask for.
+Decision DecideFiles(const Snapshot& snapshot) {
   if (!snapshot.input.ok()) return Unreadable(snapshot, snapshot.input.status());
-
   Decision decision;
   decision.look_again = kPoll;
-  const bool current = snapshot.committed && snapshot.committed->input == *snapshot.input;
-  const bool tried = snapshot.task && snapshot.task->input == *snapshot.input && !snapshot.task->result.ok();
-  if (current) {
-    const bool waited = !tried || snapshot.task->ended_ago >= kAppendEvery;
-    const bool due = snapshot.pushed > 0 && snapshot.since_append >= kAppendEvery && waited;
-    decision.work = due ? Work::kAppend : Work::kNone;
-    decision.ready = UpToDate(snapshot, tried && snapshot.pushed > 0 ? snapshot.task->result : Ok());
+  if (snapshot.committed && snapshot.committed->input == *snapshot.input) {
+    decision.ready = UpToDate(snapshot);
     return decision;
   }
+  const bool tried = snapshot.task && snapshot.task->input == *snapshot.input && !snapshot.task->result.ok();
   if (tried) {
     Decision failed = Unreadable(snapshot, snapshot.task->result);
     const std::optional<Micros> retry = RetryIn(*snapshot.task);
@@ -82,6 +94,30 @@ Decision Decide(const Snapshot& snapshot) {
       snapshot.committed
           ? IsReady("Updating", fmt::format("{}; reading what has changed.", Holds(*snapshot.committed)))
           : NotReady("Reading", "First read of the files.");
+  return decision;
+}
+
+// By the clock that may step, since the table's newest version, and by the one that may not, since this
+// process last tried: a table from a time ahead is no reason to wait until then, nor to go on and on.
+bool AppendIsDue(const Snapshot& snapshot) {
+  if (!snapshot.committed || snapshot.pushed <= 0) return false;
+  if (snapshot.append && snapshot.append->ended_ago < kAppendEvery) return false;
+  return snapshot.since_append >= kAppendEvery || snapshot.since_append < Micros(0);
+}
+
+}  // namespace
+
+// Read and append write the same tables: one at a time. The append goes first, because files that
+// change faster than they are read would keep it waiting for ever.
+Decision Decide(const Snapshot& snapshot) {
+  if (snapshot.task && snapshot.task->running) return Working(snapshot);
+  Decision decision = DecideFiles(snapshot);
+  if (snapshot.append && snapshot.append->running) {
+    decision.work = Work::kNone;
+    decision.look_again = std::min(decision.look_again, kPollWhileWorking);
+  } else if (AppendIsDue(snapshot)) {
+    decision.work = Work::kAppend;
+  }
   return decision;
 }
 

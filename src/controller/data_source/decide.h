@@ -2,7 +2,7 @@
 // and take in the events that came by push.
 //
 //   files ─▶ input digest ─▶ differs from the table's? ─▶ read ─▶ new version of offline/P/sources/S
-//   pushed events ─▶ append to it, at intervals
+//   pushed events ─▶ append to it, at intervals, whatever becomes of the files
 //
 // Decide is pure: a snapshot in, what to do and what to say out.
 #pragma once
@@ -29,17 +29,18 @@ struct Snapshot {
   Result<std::string> input = std::string();  // the digest now, or why the files cannot be read
   std::optional<Committed> committed = {};
   int64_t pushed = 0;                            // events that came by push and are not in the table
-  Micros since_append{0};                        // since pushed events were last put there
+  Micros since_append{0};                        // since its newest version; negative: the clock went back
   int64_t unconfirmed_bytes = 0;                 // of the online log, with events that are not in the table
   int64_t unconfirmed_limit = int64_t{2} << 30;  // where the online log takes no more of them
-  std::optional<TaskView> task = {};             // the read or append that runs or ended last
+  std::optional<TaskView> task = {};             // the read that runs or ended last
+  std::optional<TaskView> append = {};           // the append that runs or ended last
 };
 
 enum class Work { kNone, kRead, kAppend };
 
 struct Decision {
   Work work = Work::kNone;
-  bool cancel = false;  // the running task's input is out of date
+  bool cancel = false;  // the running read's input is out of date
   Ready ready;
   Micros look_again{0};  // no event tells of changed files
 };

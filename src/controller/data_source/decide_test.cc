@@ -156,9 +156,9 @@ std::vector<Case> WaitingCases() {
 std::vector<Case> BehindCases() {
   Snapshot behind{.input = std::string("now"), .committed = kNow, .pushed = 5, .since_append = kAppendEvery};
   Snapshot failed = behind;
-  failed.task = FailedFor("now", DataLoss("the table is damaged"), 1, seconds(1));
+  failed.append = FailedFor("pushed events", DataLoss("the table is damaged"), 1, seconds(1));
   Snapshot waited = failed;
-  waited.task->ended_ago = kAppendEvery;
+  waited.append->ended_ago = kAppendEvery;
   Snapshot much = behind;
   much.unconfirmed_bytes = kMuchUnconfirmed;
   Snapshot full = failed;
@@ -175,9 +175,55 @@ std::vector<Case> BehindCases() {
   };
 }
 
+// Pushed events are due, whatever the files and the clock do.
+std::vector<Case> DueCases() {
+  const Snapshot due{
+      .input = std::string("now"), .committed = kNow, .pushed = 5, .since_append = kAppendEvery};
+  Snapshot gone = due;
+  gone.input = NotFound("no file.");
+  Snapshot gone_and_behind = gone;
+  gone_and_behind.append = FailedFor("pushed events", DataLoss("the table is damaged"), 1, seconds(1));
+  Snapshot changed = due;
+  changed.committed = kOld;
+  Snapshot damaged = changed;
+  damaged.task = FailedFor("now", DataLoss("a.parquet is truncated"));
+  Snapshot being_read = changed;
+  being_read.task = RunningFor("now");
+  Snapshot being_appended = due;
+  being_appended.append = RunningFor("pushed events");
+  Snapshot changed_meanwhile = changed;
+  changed_meanwhile.append = RunningFor("pushed events");
+  Snapshot first = due;
+  first.committed.reset();
+  Snapshot ahead = due;
+  ahead.since_append = -std::chrono::hours(5);
+  Snapshot ahead_just_done = ahead;
+  ahead_just_done.append = FailedFor("pushed events", Ok(), 0, seconds(59));
+  Snapshot ahead_done = ahead;
+  ahead_done.append = FailedFor("pushed events", Ok(), 0, kAppendEvery);
+  constexpr ConditionStatus kTrue = ConditionStatus::kTrue;
+  constexpr ConditionStatus kFalse = ConditionStatus::kFalse;
+  return {
+      {"files are gone", gone, Work::kAppend, false, kFalse, "NotFound", "stays in use: 1,200 events"},
+      {"files are gone and an append failed", gone_and_behind, Work::kNone, false, kFalse, "NotFound",
+       "5 pushed events wait in the log (0 MiB) to be put there; the last attempt failed: the table is"},
+      {"a file is damaged", damaged, Work::kAppend, false, kFalse, "DataLoss", "truncated"},
+      {"files changed: before they are read", changed, Work::kAppend, false, kTrue, "Updating", "reading"},
+      {"files are read: not beside it", being_read, Work::kNone, false, kTrue, "Updating", "reading files"},
+      {"they are appended", being_appended, Work::kNone, false, kTrue, "UpToDate", "version 4."},
+      {"files change while they are appended: read afterwards", changed_meanwhile, Work::kNone, false, kTrue,
+       "Updating", "reading what has changed"},
+      {"nothing was read: there is no table yet", first, Work::kRead, false, kFalse, "Reading", "First"},
+      {"the table is of a time ahead", ahead, Work::kAppend, false, kTrue, "UpToDate", ""},
+      {"of a time ahead, and appended just now", ahead_just_done, Work::kNone, false, kTrue, "UpToDate", ""},
+      {"of a time ahead, and appended an interval ago", ahead_done, Work::kAppend, false, kTrue, "UpToDate",
+       ""},
+  };
+}
+
 TEST(DecideDataSource, FollowsItsTable) {
   std::vector<Case> cases = ReadingCases();
-  for (const std::vector<Case>& more : {WaitingCases(), BehindCases()})
+  for (const std::vector<Case>& more : {WaitingCases(), BehindCases(), DueCases()})
     cases.insert(cases.end(), more.begin(), more.end());
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);

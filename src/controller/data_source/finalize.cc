@@ -14,7 +14,7 @@ Result<std::string> Finalize(Context& context, const resource::Resource& resourc
     return std::string(
         "its events are kept while Millrace replays (--as-of), and removed by the next start without it");
   }
-  for (const std::string& task : {KeyOf(key), LoadTaskKey(key)}) {
+  for (const std::string& task : {KeyOf(key), AppendTaskKey(key), LoadTaskKey(key)}) {
     context.tasks.Forget(task);
     if (context.tasks.Find(task)) return std::string("the work on its events ends");
   }

@@ -40,6 +40,8 @@ std::vector<feature::ViewPlanPtr> OverPlan(std::vector<feature::ViewPlanPtr> vie
 
 std::string OnlineKey(const resource::ResourceKey& key) { return key.project + "/" + key.name; }
 
+std::string AppendTaskKey(const resource::ResourceKey& key) { return KeyOf(key) + "#append"; }
+
 std::string LoadTaskKey(const resource::ResourceKey& key) { return KeyOf(key) + "#online"; }
 
 std::string Marker(const EventsCommit& commit, const std::vector<feature::ViewPlanPtr>& views,
@@ -55,6 +57,7 @@ Observed Observe(Context& context, const resource::Resource& resource) {
   Observed observed;
   observed.spec = resource::DecodeSpec<resource::DataSourceSpec>(resource);
   observed.snapshot.task = context.tasks.Find(KeyOf(key));
+  observed.snapshot.append = context.tasks.Find(AppendTaskKey(key));
   observed.snapshot.input = observed.spec.ok() ? InputOf(context, *observed.spec, resource)
                                                : Result<std::string>(observed.spec.status());
 

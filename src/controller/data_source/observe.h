@@ -26,7 +26,8 @@ Observed Observe(Context& context, const resource::Resource& resource);
 
 // "PROJECT/NAME", the source's name in the OnlineStore.
 std::string OnlineKey(const resource::ResourceKey& key);
-// The key of the task that loads the online state.
+// The key of the task that appends pushed events to the tables, and of the one that loads the online state.
+std::string AppendTaskKey(const resource::ResourceKey& key);
 std::string LoadTaskKey(const resource::ResourceKey& key);
 // Names what the online state holds: events by what they were made from, views by digest.
 std::string Marker(const EventsCommit& commit, const std::vector<feature::ViewPlanPtr>& views,

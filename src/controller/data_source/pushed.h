@@ -2,7 +2,8 @@
 // which it was accepted, so that files can be read again without losing it.
 //
 // A row without an event time is an update. Its user metadata is the position of
-// the log that it reaches.
+// the log that it reaches. It has the columns of today's source, and those that the
+// source had before.
 #pragma once
 
 #include <cstdint>
