@@ -115,6 +115,8 @@ Status AppendFromLog(Context& context, const resource::ResourceKey& key, const S
   MR_ASSIGN_OR_RETURN(const Pushed pushed,
                       ReadPushed(context, key, plan, std::max<int64_t>(0, commit->pushed_rows)));
   if (commit->pushed_rows < 0 || pushed.num_rows < commit->pushed_rows || !(snapshot.schema == plan.schema)) {
+    // Which pushed rows the table holds is told by their ids alone: without, all of it is made anew.
+    if (!plan.event_id) return ReadAndCommit(context, key, state.spec, input, task);
     MR_ASSIGN_OR_RETURN(Table events, table.Read(snapshot));
     return CommitRows(context, key, plan, std::move(events), *commit);
   }

@@ -137,5 +137,23 @@ TEST_F(ADataSource, KeepsWhatWasPushedInAColumnThatFilesOfAMomentHaveNot) {
   EXPECT_TRUE(notes.IsNull(4)) << "pushed when there was no such column";
 }
 
+TEST_F(ADataSource, WithoutIdsCountsPushedEventsOnceWhenItIsNotKnownWhichTheTableHolds) {
+  World world;
+  Make(world, false);
+  Push(world, 9, 5);
+  LetAppendBeDue(world);
+  world.Settle("DataSource", "rows");
+  ASSERT_EQ(Ids(world), (std::vector<int64_t>{1, 2, 9}));
+  // As versions before this one wrote it.
+  const DeltaTable table = DeltaTable::Open(world.Events("rows")).value();
+  EventsCommit commit = ParseEventsCommit(world.Newest(table.path()).user_metadata).value();
+  commit.pushed_rows = -1;
+  ASSERT_TRUE(table.Overwrite(world.Read(table.path()), {.user_metadata = ToMetadata(commit)}).ok());
+  Push(world, 10, 6);
+  LetAppendBeDue(world);
+  world.Settle("DataSource", "rows");
+  EXPECT_EQ(Ids(world), (std::vector<int64_t>{1, 2, 9, 10}));
+}
+
 }  // namespace
 }  // namespace millrace::controller::data_source
