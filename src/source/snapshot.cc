@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "source/internal/files.h"
+#include "source/internal/unpack.h"
 #include "source/source.h"
 
 namespace millrace::source {
@@ -82,7 +83,11 @@ Result<SourceSnapshot> Fingerprint(const resource::DataSourceSpec& spec) {
 namespace internal {
 
 Result<FileFormat> FormatOf(const resource::FilesSource& files, const std::string& path) {
-  const auto ends = [&](std::string_view extension) { return path.ends_with(extension); };
+  const std::string_view plain = WithoutPacking(path);
+  const auto ends = [&](std::string_view extension) { return plain.ends_with(extension); };
+  if (PackingOf(path) != Packing::kNone && (files.format == "parquet" || ends(".parquet") || ends(".pq"))) {
+    return InvalidArgument("{}: a Parquet file is compressed within itself; unpack it first", path);
+  }
   if (files.format == "parquet") return FileFormat::kParquet;
   if (files.format == "csv") return FileFormat::kCsv;
   if (files.format == "jsonl") return FileFormat::kJsonLines;
@@ -93,8 +98,8 @@ Result<FileFormat> FormatOf(const resource::FilesSource& files, const std::strin
   if (ends(".csv") || ends(".tsv") || ends(".txt")) return FileFormat::kCsv;
   if (ends(".jsonl") || ends(".ndjson") || ends(".json")) return FileFormat::kJsonLines;
   return InvalidArgument(
-      "{}: its extension says no format; set files.format to parquet, csv or jsonl (compressed files are "
-      "unpacked first)",
+      "{}: its extension says no format; set files.format to parquet, csv or jsonl (compressed text is read "
+      "when its name ends in .gz or .zst)",
       path);
 }
 
@@ -110,4 +115,10 @@ Result<FileFormat> FormatOf(const resource::FilesSource& files, const SourceSnap
 }
 
 }  // namespace internal
+
+size_t CountTextFiles(const resource::DataSourceSpec& spec, const SourceSnapshot& snapshot) {
+  const auto format = internal::FormatOf(*spec.files, snapshot);
+  return format.ok() && *format == internal::FileFormat::kParquet ? 0 : snapshot.files.size();
+}
+
 }  // namespace millrace::source

@@ -78,6 +78,8 @@ struct SourceRows {
 
 // NotFound when a pattern matches no file.
 Result<SourceSnapshot> Fingerprint(const resource::DataSourceSpec& spec);
+// How many files have to be sampled to know their columns: all, or none of Parquet's, whose footers say them.
+size_t CountTextFiles(const resource::DataSourceSpec& spec, const SourceSnapshot& snapshot);
 
 // The schema of the events, from headers and samples: quick, reads no rows of Parquet and runs no SQL
 // step, which is only prepared. Unavailable when that takes too long.

@@ -12,7 +12,10 @@ Field FilesField() {
                   "YAML file.")
                   .Example("data/*.parquet"),
               List("paths", "Several of them.", OfType(FieldType::kPath, "", "")).Items(1, 1024),
-              Enum("format", "How the files are written; auto goes by their extension.",
+              Enum("format",
+                   "How the files are written; auto goes by their extension. CSV and JSON lines may be "
+                   "compressed, which a further .gz or .zst says: data.csv.gz. Text is at most 8 GiB a file, "
+                   "and from 64 MiB on at most 1,000 times as long as its compressed file.",
                    {"auto", "parquet", "csv", "jsonl"})
                   .Default("auto"),
               Text("sql",

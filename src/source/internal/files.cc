@@ -1,10 +1,10 @@
 #include "source/internal/files.h"
 
-#include <fstream>
+#include <filesystem>
 
-#include "base/file.h"
 #include "base/parallel.h"
 #include "source/internal/text_rows.h"
+#include "source/internal/unpack.h"
 #include "table/parquet.h"
 
 namespace millrace::source::internal {
@@ -12,18 +12,13 @@ namespace {
 
 constexpr int kSampleRows = 10'000;
 constexpr size_t kSampleBytes = 8 << 20;
-constexpr uint64_t kMaxTextBytes = uint64_t{8} << 30;
 constexpr int64_t kReportEvery = 50'000;  // rows
 constexpr int64_t kMaxColumns = 10'000;
 constexpr size_t kMostFooters = 1024;  // that an inspection reads
 
 // The first whole lines of a file.
 Result<std::string> ReadBeginning(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return NotFound("cannot open {}", path);
-  std::string bytes(kSampleBytes, '\0');
-  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  bytes.resize(static_cast<size_t>(file.gcount()));
+  MR_ASSIGN_OR_RETURN(std::string bytes, ReadTextBeginning(path, kSampleBytes));
   if (bytes.size() < kSampleBytes) return bytes;
   const size_t last = bytes.rfind('\n');
   if (last != std::string::npos) bytes.resize(last + 1);
@@ -80,7 +75,11 @@ class TextFile {
   }
 
   Result<RawRows> Read(FileFormat format) {
-    MR_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path_, kMaxTextBytes));
+    MR_ASSIGN_OR_RETURN(const std::string bytes, ReadText(path_));
+    text_bytes_ = static_cast<int64_t>(bytes.size());
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path_, error);
+    file_bytes_ = error ? 0 : static_cast<int64_t>(size);
     MR_ASSIGN_OR_RETURN(const auto rows, OpenRows(format, path_, bytes));
     MR_RETURN_IF_ERROR(rows->Bind(schema_, options_.time_zone));
     while (rows->Next()) {
@@ -120,9 +119,17 @@ class TextFile {
   }
 
   void Report(const TextRows& rows) {
-    if (options_.progress) options_.progress(number_ - reported_rows_, rows.position() - reported_bytes_);
+    const int64_t bytes = InFile(rows.position());
+    if (options_.progress) options_.progress(number_ - reported_rows_, bytes - reported_bytes_);
     reported_rows_ = number_;
-    reported_bytes_ = rows.position();
+    reported_bytes_ = bytes;
+  }
+
+  // Where a position of the text is in the file, which may be compressed.
+  int64_t InFile(int64_t position) const {
+    if (text_bytes_ == 0 || text_bytes_ == file_bytes_) return position;
+    return static_cast<int64_t>(static_cast<double>(position) / static_cast<double>(text_bytes_) *
+                                static_cast<double>(file_bytes_));
   }
 
   Result<RawRows> Finish() {
@@ -143,6 +150,8 @@ class TextFile {
   std::vector<Value> values_;     // of the row being read
   std::vector<int64_t> numbers_;  // of the good rows
   std::vector<DeadLetter> dead_letters_;
+  int64_t text_bytes_ = 0;
+  int64_t file_bytes_ = 0;
   int64_t number_ = 0;
   int64_t reported_rows_ = 0;
   int64_t reported_bytes_ = 0;
