@@ -255,6 +255,32 @@ TEST(CheckDefinitions, DoesNotBlameASetForWhatWasStoredBefore) {
   EXPECT_EQ(Validate(source, stored, CheckDefinitions()).ToString(), "");
 }
 
+TEST(CheckDefinitions, AnUnchangedSetIsNotRefusedForFilesThatChanged) {
+  const TempDirectory folder;
+  const std::string yaml = folder.path() + "/f.yaml";
+  const std::string rows = folder.path() + "/rows.csv";
+  ASSERT_TRUE(WriteFileAtomically(rows, "time,customer,amount\n2026-01-01T00:00:00Z,7,1.5\n").ok());
+  const std::string text =
+      "apiVersion: millrace.dev/v1alpha1\nkind: DataSource\nmetadata: {name: events}\nspec:\n"
+      "  files: {path: rows.csv}\n  eventTime: time\n"
+      "---\napiVersion: millrace.dev/v1alpha1\nkind: FeatureView\nmetadata: {name: spending}\nspec:\n"
+      "  source: events\n  entities: [customer]\n  windows: [1d]\n"
+      "  features: [{name: mean, aggregate: mean, of: amount}]\n";
+  ASSERT_TRUE(WriteFileAtomically(yaml, text).ok());
+  const std::vector<Resource> stored = Stored(resource::LoadYaml(yaml));
+  ASSERT_EQ(Validate(resource::LoadYaml(yaml), {}, CheckDefinitions()).ToString(), "");
+  // The column of numbers is text by now.
+  ASSERT_TRUE(WriteFileAtomically(rows, "time,customer,amount\n2026-01-01T00:00:00Z,7,n/a\n").ok());
+  EXPECT_NE(Validate(resource::LoadYaml(yaml), {}, CheckDefinitions()).ToString(), "");
+  EXPECT_EQ(Validate(resource::LoadYaml(yaml), stored, CheckDefinitions()).ToString(), "");
+  // What says something new is told of what is wrong with it now.
+  ASSERT_TRUE(WriteFileAtomically(yaml, Changed(text, {{"windows: [1d]", "windows: [2d]"}})).ok());
+  EXPECT_NE(Validate(resource::LoadYaml(yaml), stored, CheckDefinitions())
+                .ToString()
+                .find("FeatureView spending: spec.features[0].of"),
+            std::string::npos);
+}
+
 TEST(CheckDefinitions, LooksAtTheColumnsOfFiles) {
   const TempDirectory folder;
   const std::string yaml = folder.path() + "/f.yaml";

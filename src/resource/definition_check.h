@@ -23,8 +23,9 @@ namespace millrace::resource {
 
 struct Definition {
   Resource resource;      // with absolute paths
-  bool given = false;     // it stands in the set; otherwise it exists
+  bool given = false;     // it stands in the set and says something new; otherwise it exists
   bool affected = false;  // it, or what it refers to, directly or not, stands in the set
+  Json stored = nullptr;  // the spec that exists, with absolute paths; null when there is none yet
 };
 
 using Definitions = std::map<ResourceKey, Definition>;

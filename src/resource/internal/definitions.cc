@@ -29,12 +29,19 @@ std::vector<std::pair<ResourceKey, const Item*>> ByRank(const Universe& universe
   return items;
 }
 
-Definitions DefinitionsOf(const Universe& universe) {
+// A document that says what exists already gives nothing: what is wrong with it was so before, as with
+// files that have changed since, and is told by its conditions.
+Definitions DefinitionsOf(const Universe& universe, std::span<const Resource> existing) {
+  std::map<ResourceKey, const Json*> stored;
+  for (const Resource& resource : existing) stored.emplace(resource.Key(), &resource.spec);
   Definitions definitions;
   for (const auto& [key, item] : ByRank(universe)) {
     Definition made;
-    made.given = item->document != nullptr;
-    made.affected = made.given;
+    const bool in_set = item->document != nullptr;
+    made.resource = in_set ? WithAbsolutePaths(*item) : item->resource;
+    if (const auto found = stored.find(key); found != stored.end()) made.stored = *found->second;
+    made.given = in_set && made.resource.spec != made.stored;
+    made.affected = in_set;
     for (const FoundReference& reference : FindReferences(item->resource)) {
       const auto target = definitions.find(reference.key);
       // (What may be done in a project is no part of what its resources mean.)
@@ -42,7 +49,6 @@ Definitions DefinitionsOf(const Universe& universe) {
           target != definitions.end() && target->second.affected && reference.key.kind != "Project";
       made.affected = made.affected || counts;
     }
-    made.resource = made.given ? WithAbsolutePaths(*item) : item->resource;
     definitions.emplace(key, std::move(made));
   }
   return definitions;
@@ -54,7 +60,8 @@ std::set<Told> ToldBefore(const Definitions& now, std::span<const Resource> exis
   Definitions before;
   for (const Resource& resource : existing) {
     const auto found = now.find(resource.Key());
-    before.emplace(resource.Key(), Definition{resource, false, found != now.end() && found->second.affected});
+    const bool affected = found != now.end() && found->second.affected;
+    before.emplace(resource.Key(), Definition{resource, false, affected, resource.spec});
   }
   std::set<Told> told;
   for (const DefinitionProblem& one : check(before)) {
@@ -66,7 +73,7 @@ std::set<Told> ToldBefore(const Definitions& now, std::span<const Resource> exis
 }  // namespace
 
 void CheckDefinitions(Universe& universe, std::span<const Resource> existing, const DefinitionCheck& check) {
-  const Definitions definitions = DefinitionsOf(universe);
+  const Definitions definitions = DefinitionsOf(universe, existing);
   const std::vector<DefinitionProblem> found = check(definitions);
   const auto given = [&](const ResourceKey& key) {
     const auto definition = definitions.find(key);
