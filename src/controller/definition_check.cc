@@ -1,6 +1,7 @@
 #include "controller/definition_check.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -19,7 +20,8 @@ using resource::Definitions;
 using resource::FieldProblem;
 using resource::ResourceKey;
 
-constexpr size_t kMostFiles = 64;  // that are looked into while a write waits
+constexpr size_t kMostFiles = 64;  // of text, that are sampled while a write waits
+constexpr std::array kSaysWhatToRun = {"model", "parameters"};
 
 // Where in the spec the column stands that the message names first, as in "columns: 'amuont' is …".
 FieldProblem OfColumn(const resource::DataSourceSpec& spec, const std::string& message) {
@@ -74,6 +76,15 @@ std::vector<FieldProblem> ProblemsOf(const Status& status, const std::string& co
   return resource::FieldProblems(Status(status.code(), status.message().substr(prefix.size())));
 }
 
+// A run that exists has its parameters already, whatever its Model says by now: it can still be cancelled.
+bool SaysWhatToRun(const Definition& job) {
+  if (!job.given || !job.stored.is_object()) return job.given;
+  const Json& spec = job.resource.spec;
+  return std::any_of(kSaysWhatToRun.begin(), kSaysWhatToRun.end(), [&](const char* field) {
+    return resource::ValueAt(spec, field) != resource::ValueAt(job.stored, field);
+  });
+}
+
 // One look at one set of definitions.
 class Checker {
  public:
@@ -87,8 +98,7 @@ class Checker {
       if (key.kind == "FeatureView") (void)View(key);
       if (key.kind == "FeatureService") CheckService(key);
       if (key.kind == "Model") CheckModel(key);
-      // (A run that exists has its parameters already.)
-      if (key.kind == "TrainingJob" && definition.given) CheckJob(key);
+      if (key.kind == "TrainingJob" && SaysWhatToRun(definition)) CheckJob(key);
     }
     return std::move(problems_);
   }
@@ -123,7 +133,8 @@ class Checker {
     if (!spec.files) return source::DeclaredSchema(spec);
     MR_ASSIGN_OR_RETURN(const source::SourceSnapshot files,
                         layout_ == nullptr ? source::Fingerprint(spec) : FindFiles(*layout_, spec));
-    if (files.files.size() > kMostFiles) return Unavailable("{} files are not read yet", files.files.size());
+    if (source::CountTextFiles(spec, files) > kMostFiles)
+      return Unavailable("{} files are not read yet", files.files.size());
     return source::InspectSource(spec);
   }
 

@@ -281,6 +281,20 @@ TEST(CheckDefinitions, AnUnchangedSetIsNotRefusedForFilesThatChanged) {
             std::string::npos);
 }
 
+TEST(CheckDefinitions, ARunCanBeCancelledAfterItsModelHasChanged) {
+  // As if the Model had had another trainer when the run began.
+  const std::vector<Resource> stored =
+      Stored(Fraud({{"parameters: {max_depth: 4}", "parameters: {depth: 4}"}}));
+  const auto write = [&](const Json& spec) {
+    Resource job = stored.back();
+    job.spec.update(spec);
+    return resource::ValidateWrite(stored, {job}, CheckDefinitions()).ToString();
+  };
+  EXPECT_EQ(write({{"cancel", true}}), "");
+  EXPECT_NE(write({{"parameters", {{"depth", 5}}}}), "");
+  EXPECT_EQ(write({{"parameters", {{"max_depth", 5}}}}), "");
+}
+
 TEST(CheckDefinitions, LooksAtTheColumnsOfFiles) {
   const TempDirectory folder;
   const std::string yaml = folder.path() + "/f.yaml";
