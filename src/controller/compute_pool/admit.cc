@@ -82,4 +82,32 @@ Admission Admit(const Capacity& pool, const Need& need, std::span<const Holder> 
   return {.admitted = true, .reason = {}, .message = {}};
 }
 
+Admission AdmitToMachine(const MachineUse& machine, const Need& need) {
+  const auto wait = [](const std::string& needed, const std::string& free, const std::string& all) {
+    return Refused(kWaitingForMachine,
+                   fmt::format("Needs {}; this machine has {} of {} free beside the jobs of "
+                               "all its pools: waits for one of them.",
+                               needed, free, all));
+  };
+  const bool idle = machine.held.empty();
+  double cpu_free = machine.cpu;
+  int64_t memory_free = machine.memory;
+  for (const Need& held : machine.held) {
+    cpu_free -= held.cpu;
+    memory_free -= held.memory;
+  }
+  if (!idle && machine.cpu > 0 && need.cpu > 0 && need.cpu > cpu_free + kRounding) {
+    return wait(Cores(need.cpu) + " CPU", Cores(std::max(cpu_free, 0.0)), Cores(machine.cpu));
+  }
+  if (!idle && machine.memory > 0 && need.memory > 0 && need.memory > memory_free) {
+    return wait(workload::FormatBytes(need.memory) + " of memory",
+                workload::FormatBytes(std::max<int64_t>(memory_free, 0)),
+                workload::FormatBytes(machine.memory));
+  }
+  if (machine.older_waits) {
+    return Refused(kWaitingForMachine, "An older job waits for this machine, too: it goes first.");
+  }
+  return {.admitted = true, .reason = {}, .message = {}};
+}
+
 }  // namespace millrace::controller::compute_pool

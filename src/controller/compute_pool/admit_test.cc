@@ -96,6 +96,44 @@ TEST(Admit, ChecksSlotsThenCpuThenMemoryThenTheQueue) {
   }
 }
 
+TEST(Admit, JobsOfAllPoolsTogetherFitIntoTheMachine) {
+  struct MachineCase {
+    const char* name;
+    MachineUse machine;
+    Need need;
+    std::string says;  // "": it may start
+  };
+  const MachineCase cases[] = {
+      {"nothing is counted", {.held = {{64, 64 * kGiB}}}, {64, kGiB}, ""},
+      {"beside another pool's", {.cpu = 4, .memory = 8 * kGiB, .held = {{2, kGiB}}}, {2, 7 * kGiB}, ""},
+      {"two pools that claim all of it each",
+       {.cpu = 4, .memory = 8 * kGiB, .held = {{4, 8 * kGiB}}},
+       {4, 8 * kGiB},
+       "Needs 4 CPU; this machine has 0 of 4 free beside the jobs of all its pools: waits for one of them."},
+      {"no memory",
+       {.cpu = 4, .memory = 8 * kGiB, .held = {{1, 3 * kGiB}, {1, 3 * kGiB}}},
+       {1, 3 * kGiB},
+       "Needs 3 GiB of memory; this machine has 2 GiB of 8 GiB free beside the jobs of all its pools: waits "
+       "for one of them."},
+      {"larger than the machine, and alone there", {.cpu = 4, .memory = kGiB}, {8, 2 * kGiB}, ""},
+      {"more is held than there is",
+       {.cpu = 4, .held = {{8, 0}}},
+       {1, 0},
+       "Needs 1 CPU; this machine has 0 of 4 free beside the jobs of all its pools: waits for one of them."},
+      {"what has no limit is not counted", {.cpu = 4, .held = {{8, 0}}}, {}, ""},
+      {"an older one waits",
+       {.cpu = 4, .held = {{1, 0}}, .older_waits = true},
+       {1, 0},
+       "An older job waits for this machine, too: it goes first."},
+  };
+  for (const MachineCase& c : cases) {
+    const Admission admission = AdmitToMachine(c.machine, c.need);
+    EXPECT_EQ(admission.message, c.says) << c.name;
+    EXPECT_EQ(admission.admitted, c.says.empty()) << c.name;
+    EXPECT_EQ(admission.reason, c.says.empty() ? "" : kWaitingForMachine) << c.name;
+  }
+}
+
 TEST(Admit, WhatLimitsLeaveOpenIsOneSlotsShare) {
   const Capacity pool = CapacityOf("p", {.cpu = 4, .memory = 8 * kGiB, .slots = 2}, 16, 64 * kGiB);
   EXPECT_EQ(NeedOf({}, pool).cpu, 2);

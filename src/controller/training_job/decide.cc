@@ -51,11 +51,16 @@ Decision NotStarted(const Snapshot& snapshot) {
     return decision;
   }
   // One that was running when Millrace was killed has had its turn.
-  const std::span<const std::string> before = snapshot.phase == Phase::kRunning
-                                                  ? std::span<const std::string>()
-                                                  : std::span<const std::string>(snapshot.waiting);
-  const compute_pool::Admission admission =
+  const bool had_turn = snapshot.phase == Phase::kRunning;
+  const std::span<const std::string> before =
+      had_turn ? std::span<const std::string>() : std::span<const std::string>(snapshot.waiting);
+  compute_pool::Admission admission =
       compute_pool::Admit(snapshot.pool, snapshot.need, snapshot.running, before);
+  if (admission.admitted) {
+    compute_pool::MachineUse machine = snapshot.machine;
+    machine.older_waits = machine.older_waits && !had_turn;
+    admission = compute_pool::AdmitToMachine(machine, snapshot.need);
+  }
   if (!admission.admitted) {
     decision.ready = NotReady(admission.reason, admission.message);
     decision.look_again = kWhileWaiting;

@@ -42,6 +42,7 @@ struct Snapshot {
   compute_pool::Need need = {};
   std::vector<compute_pool::Holder> running = {};  // the pool's other jobs that run
   std::vector<std::string> waiting = {};           // older jobs that wait for the pool
+  compute_pool::MachineUse machine = {};           // by the jobs of all pools
   std::optional<Registered> registered = {};       // the version that this job's run made
   std::optional<TaskView> task = {};               // the run, when this process started it
 };

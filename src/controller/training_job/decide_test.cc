@@ -41,6 +41,22 @@ std::vector<Case> PoolCases() {
        false,
        "WaitingForSlot",
        "Needs 3 CPU; ComputePool big has 2 of 4 free: waits for job a."},
+      {"waits for the jobs of other pools",
+       {.pool = {.name = "big", .slots = 2, .cpu = 4},
+        .need = {.cpu = 3},
+        .machine = {.cpu = 4, .held = {{.cpu = 2}}}},
+       Phase::kPending,
+       false,
+       false,
+       "WaitingForMachine",
+       "this machine has 2 of 4 free"},
+      {"starts again on a machine that an older one waits for",
+       {.phase = Phase::kRunning, .machine = {.cpu = 4, .older_waits = true}},
+       Phase::kRunning,
+       true,
+       false,
+       "Running",
+       ""},
       {"is larger than its pool",
        {.pool = {.name = "big", .slots = 2, .cpu = 4}, .need = {.cpu = 5}},
        Phase::kPending,
@@ -186,7 +202,8 @@ TEST(DecideTrainingJob, GoesFromPendingToOneOfThreeEnds) {
     EXPECT_NE(decision.ready.message.find(c.message_has), std::string::npos) << decision.ready.message;
     EXPECT_EQ(decision.ready.status == resource::ConditionStatus::kTrue, decision.phase == Phase::kSucceeded);
     const std::string& reason = decision.ready.reason;
-    const bool waits = reason == "Retrying" || reason == "WaitingForSlot" || reason == "LargerThanPool";
+    const bool waits = reason == "Retrying" || reason == "WaitingForSlot" || reason == "WaitingForMachine" ||
+                       reason == "LargerThanPool";
     if (decision.start || decision.cancel || waits) {
       EXPECT_GT(decision.look_again, Micros(0));
     }

@@ -49,26 +49,33 @@ compute_pool::Need HeldBy(const Json& status) {
   return held;
 }
 
-bool WaitsForPool(const resource::Resource& job) {
-  if (ParsePhase(job.status.value("phase", "")) != Phase::kPending) return false;
+// What a pending job waits for, as its status says: a reason, or "".
+std::string WaitsFor(const resource::Resource& job) {
+  if (ParsePhase(job.status.value("phase", "")) != Phase::kPending) return "";
   const std::optional<resource::Condition> ready = resource::FindCondition(job.status, "Ready");
-  return ready && ready->reason == compute_pool::kWaiting;
+  return ready ? ready->reason : "";
 }
 
-// The pool's other jobs: those that run, and the older ones that wait, oldest first.
+// The other jobs: those that run, and the older ones that wait, oldest first; of the job's own pool, and of
+// all pools of the machine.
 Status ObserveOthers(Context& context, const resource::Resource& self, Snapshot& snapshot) {
-  MR_ASSIGN_OR_RETURN(std::vector<resource::Resource> jobs,
-                      ListOf(context, "TrainingJob", self.metadata.project));
+  MR_ASSIGN_OR_RETURN(std::vector<resource::Resource> jobs, ListOf(context, "TrainingJob", ""));
   const auto age = [](const resource::Resource& job) {
-    return std::tie(job.metadata.creation_time, job.metadata.name);
+    return std::tie(job.metadata.creation_time, job.metadata.name, job.metadata.project);
   };
   std::sort(jobs.begin(), jobs.end(), [&](const auto& a, const auto& b) { return age(a) < age(b); });
   for (const resource::Resource& job : jobs) {
-    if (job.metadata.name == self.metadata.name || job.status.value("pool", "") != snapshot.pool.name)
-      continue;
+    if (job.Key() == self.Key()) continue;
+    const bool beside =
+        job.metadata.project == self.metadata.project && job.status.value("pool", "") == snapshot.pool.name;
+    const std::string reason = WaitsFor(job);
+    const bool older = age(job) < age(self);
     if (ParsePhase(job.status.value("phase", "")) == Phase::kRunning) {
-      snapshot.running.push_back({.job = job.metadata.name, .need = HeldBy(job.status)});
-    } else if (age(job) < age(self) && WaitsForPool(job)) {
+      snapshot.machine.held.push_back(HeldBy(job.status));
+      if (beside) snapshot.running.push_back({.job = job.metadata.name, .need = HeldBy(job.status)});
+    } else if (older && reason == compute_pool::kWaitingForMachine) {
+      snapshot.machine.older_waits = true;
+    } else if (older && beside && reason == compute_pool::kWaiting) {
       snapshot.waiting.push_back(job.metadata.name);
     }
   }
@@ -77,11 +84,13 @@ Status ObserveOthers(Context& context, const resource::Resource& self, Snapshot&
 
 Status ObservePool(Context& context, const resource::Resource& job, const resource::ModelSpec& model,
                    Snapshot& snapshot) {
+  const compute_pool::Machine machine = compute_pool::ThisMachine();
+  snapshot.machine.cpu = machine.cpu;
+  snapshot.machine.memory = machine.memory;
   if (!model.pool.empty()) {
     MR_ASSIGN_OR_RETURN(const resource::Resource found,
                         context.stores.resources.Get({"ComputePool", job.metadata.project, model.pool}));
     MR_ASSIGN_OR_RETURN(const auto spec, resource::DecodeSpec<resource::ComputePoolSpec>(found));
-    const compute_pool::Machine machine = compute_pool::ThisMachine();
     snapshot.pool = compute_pool::CapacityOf(model.pool, spec, machine.cpu, machine.memory);
   }
   snapshot.need = compute_pool::NeedOf(model.limits, snapshot.pool);
