@@ -24,7 +24,8 @@ TEST(MaintainTables, OldFilesOfOldVersionsGoAndTheNewestVersionStays) {
   const DeltaTable table = DeltaTable::Create(path, schema, clock).value();
   for (const int64_t id : {1, 2, 3})
     ASSERT_TRUE(table.Overwrite(Table::Create(schema, {Column::Ints({id})}).value()).ok());
-  for (const std::string& name : ListDirectory(path).value()) MakeOld(path + "/" + name);
+  const std::vector<std::string> names = ListDirectory(path).value();
+  for (const std::string& name : names) MakeOld(path + "/" + name);
   ASSERT_EQ(ListDirectory(path).value().size(), 4u) << "three files and the log";
   MaintainTables({directory.path() + "/none", path});
   EXPECT_EQ(ListDirectory(path).value().size(), 2u);
