@@ -3,9 +3,9 @@
 #include <csignal>
 
 #include "base/file.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/as_of.h"
 #include "cli/commands.h"
 #include "cli/data_dir.h"
 #include "cli/documents.h"
@@ -14,9 +14,6 @@
 #include "cli/terminal.h"
 #include "controller/definition_check.h"
 #include "controller/finalizer.h"
-#include "registry/package.h"
-#include "registry/sqlite_registry.h"
-#include "resource/decode.h"
 #include "resource/validate.h"
 
 namespace millrace::cli {
@@ -53,28 +50,6 @@ Status ParseListen(const std::string& text, PlatformOptions& options) {
   options.port = std::stoll(port);
   if (!address.empty()) options.address = address;
   return Ok();
-}
-
-// Where the test range of a version begins: "fraud@champion", "fraud:3".
-Result<EventTime> TestStart(const Args& args, const std::string& data_dir) {
-  MR_ASSIGN_OR_RETURN(const resource::ModelReference reference, resource::ParseModelReference(args.as_of));
-  const std::string path = data_dir + "/registry.db";
-  if (!FileExists(path)) return NotFound("--as-of {}: {} holds no model yet.", args.as_of, data_dir);
-  MR_ASSIGN_OR_RETURN(const std::unique_ptr<registry::Registry> registry,
-                      registry::SqliteRegistry::Open({.path = path, .on_change = {}}));
-  const registry::ScopedName name{args.project, reference.model};
-  const Result<registry::ModelVersion> version = reference.version
-                                                     ? registry->GetVersion(name, *reference.version)
-                                                     : registry->ResolveAlias(name, reference.alias);
-  if (!version.ok()) return version.status();
-  MR_ASSIGN_OR_RETURN(const registry::ModelPackage package,
-                      registry::OpenPackage(version->source, version->digest));
-  MR_ASSIGN_OR_RETURN(const Json provenance, ParseJson(package.provenance_json));
-  const Json begin = resource::ValueAt(provenance, "split.testBegin");
-  if (!begin.is_string())
-    return NotFound("version {} of {} does not say where its test range begins", version->version,
-                    reference.model);
-  return ParseTime(begin.get<std::string>());
 }
 
 // What a Host header may say: a name, without scheme, port or path.
@@ -115,7 +90,7 @@ Result<PlatformOptions> OptionsOf(const Args& args) {
   }
   const bool reference = args.as_of.find_first_of("@:") != std::string::npos;
   if (!reference) return time.status().WithContext("--as-of");
-  MR_ASSIGN_OR_RETURN(options.as_of, TestStart(args, options.data_dir));
+  MR_ASSIGN_OR_RETURN(options.as_of, TestStart(args.project, args.as_of, options.data_dir));
   return options;
 }
 
