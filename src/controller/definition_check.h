@@ -10,7 +10,7 @@
 // The columns of a source are those that it declares (push), those of its table of
 // events when that was made from its files as they are, or else those that headers
 // and samples of its files tell. A source whose files are not there (yet), or are
-// more than 64 and not read yet, has none to check against: nothing is said of
+// more than 64 of text and not read yet, has none to check against: nothing is said of
 // what depends on it, and the conditions of the resources will tell.
 //
 // Reads files and tables; keeps nothing. Thread safe.
