@@ -113,27 +113,42 @@ Status CheckFolder(const std::string& folder, const std::string& data_dir) {
   return wrong.empty() ? Ok() : wrong.ToStatus();
 }
 
-bool AnyLeaves(Platform& platform) {
+// What a replay keeps: a source's events, and the Project that they are in.
+bool IsKeptByReplay(const resource::Resource& one) {
+  return one.kind == "DataSource" || one.kind == "Project";
+}
+
+bool AnyLeaves(Platform& platform, bool replays) {
   const Result<resource::ResourceList> all = platform.resources().List({});
-  return all.ok() && std::any_of(all->items.begin(), all->items.end(), [](const resource::Resource& one) {
-           return one.metadata.deletion_time && controller::HasFinalizer(one);
+  return all.ok() && std::any_of(all->items.begin(), all->items.end(), [&](const resource::Resource& one) {
+           const bool leaves = one.metadata.deletion_time && controller::HasFinalizer(one);
+           return leaves && !(replays && IsKeptByReplay(one));
          });
 }
 
 // What was being deleted when Millrace ended is removed first: another of its name cannot be applied before.
-void WaitForLeaving(Platform& platform, Progress& progress) {
+void WaitForLeaving(Platform& platform, bool replays, Progress& progress) {
   constexpr std::chrono::seconds kPatience(60);
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (AnyLeaves(platform) && std::chrono::steady_clock::now() < deadline) {
+  while (AnyLeaves(platform, replays) && std::chrono::steady_clock::now() < deadline) {
     progress.Tick();
     nanosleep(&kTick, nullptr);
   }
 }
 
-Status ApplyFolder(Platform& platform, const std::string& folder, Progress& progress) {
+// A replay's own reason for a name that cannot be applied to.
+Status OfReplay(Platform& platform, bool replays, const Status& refused) {
+  if (!replays || refused.code() != Code::kConflict || !AnyLeaves(platform, false)) return refused;
+  return Conflict("{}. Under --as-of its events are kept: a start without --as-of removes it.",
+                  refused.message());
+}
+
+Status ApplyFolder(Platform& platform, const std::string& folder, bool replays, Progress& progress) {
   MR_ASSIGN_OR_RETURN(const std::vector<resource::Document> documents, LoadDocuments({folder}));
-  WaitForLeaving(platform, progress);
-  MR_ASSIGN_OR_RETURN(const resource::Plan plan, platform.Apply(documents));
+  WaitForLeaving(platform, replays, progress);
+  const Result<resource::Plan> admitted = platform.Apply(documents);
+  if (!admitted.ok()) return OfReplay(platform, replays, admitted.status());
+  const resource::Plan& plan = *admitted;
   if (!plan.diagnostics.empty()) return plan.diagnostics.ToStatus();
   for (const resource::Applied& applied : plan.applied) {
     if (applied.action == resource::ApplyAction::kUnchanged) continue;
@@ -184,7 +199,8 @@ Status Up(const Args& args) {
   Progress progress(*platform);
   WriteNote(platform->url(), options.data_dir);
   SayWhere(progress, *platform, options);
-  Status ended = args.folder.empty() ? Ok() : ApplyFolder(*platform, args.folder, progress);
+  Status ended =
+      args.folder.empty() ? Ok() : ApplyFolder(*platform, args.folder, options.as_of.has_value(), progress);
   if (ended.ok()) ended = Follow(args, progress, signals);
   progress.Clear();
   RemoveNote(platform->url());

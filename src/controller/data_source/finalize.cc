@@ -12,7 +12,7 @@ Result<std::string> Finalize(Context& context, const resource::Resource& resourc
   const resource::ResourceKey key = resource.Key();
   if (context.as_of) {
     return std::string(
-        "its events are kept while Millrace replays (--as-of), and removed by the next start without it");
+        "its events are kept while Millrace replays (--as-of); a start without --as-of removes it");
   }
   for (const std::string& task : {KeyOf(key), AppendTaskKey(key), LoadTaskKey(key)}) {
     context.tasks.Forget(task);
