@@ -157,7 +157,9 @@ Command ModelsCommand() {
       .footer = "millrace models runs fraud --filter \"metrics.auc_roc > 0.87 and params.max_depth = '5'\""};
   Command delete_run{
       .name = "delete-run",
-      .help = "Takes a run out of the lists; its version, if it made one, stays.",
+      .help =
+          "Takes a run out of the lists and removes its directory; its version, if it made one, stays, but "
+          "can no longer be replayed.",
       .options = WithServer({Required(Text("RUN", "The run's id.", &args->run))}, args->server),
       .run = [args] { return DeleteRun(*args); }};
   return {.name = "models",

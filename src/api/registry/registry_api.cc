@@ -223,6 +223,8 @@ Result<Json> RegistryHandlers::RemoveRun(const Request& request) {
                               registry::RunStatusName(run.status));
   }
   MR_RETURN_IF_ERROR(options_.registry.DeleteRun(run.id, request.identity->name));
+  // After the record, which the audit log must have first. When it fails, deleting again removes it.
+  if (IsRunId(run.id)) MR_RETURN_IF_ERROR(RemoveTree(options_.runs_dir + "/" + run.id));
   MR_ASSIGN_OR_RETURN(run, options_.registry.GetRun(run.id));
   return RunJson(run);
 }

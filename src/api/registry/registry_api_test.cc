@@ -116,10 +116,13 @@ TEST_F(RegistryApi, RunsAreSearchedAndDeleted) {
   // A run of another project is none of this one.
   EXPECT_EQ(Do(Method::kDelete, "other/runs/" + run_).status, 404);
   // One that goes on is its job's.
+  ASSERT_TRUE(WriteLog("trained\n").ok());
   EXPECT_EQ(Do(Method::kDelete, "default/runs/" + run_).status, 422);
+  EXPECT_TRUE(FileExists(dir_.path() + "/runs/" + run_ + "/train.log")) << "of a run that goes on";
   ASSERT_TRUE(registry_->UpdateRun(run_, registry::RunStatus::kFinished, std::nullopt, "t").ok());
   EXPECT_EQ(Do(Method::kDelete, "default/runs/" + run_).status, 200);
   EXPECT_EQ(last_, "anonymous run.delete");
+  EXPECT_FALSE(FileExists(dir_.path() + "/runs/" + run_)) << "its directory goes with it";
   EXPECT_EQ(Read(runs)["items"].size(), 0U);
   EXPECT_EQ(Read("default/runs/" + run_)["lifecycleStage"], "deleted");
 }
