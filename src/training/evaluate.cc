@@ -219,9 +219,10 @@ Result<Evaluation> EvaluateScores(const TestRows& rows, std::span<const double> 
   return evaluation;
 }
 
-Result<std::vector<double>> ScoreTable(const std::string& model_path, std::span<const std::string> features,
-                                       const Table& table) {
-  MR_ASSIGN_OR_RETURN(const inference::TreeModel model, inference::TreeModel::Load(model_path));
+namespace {
+
+Result<std::vector<double>> Score(const inference::TreeModel& model, const std::string& model_path,
+                                  std::span<const std::string> features, const Table& table) {
   if (model.num_features() != features.size() || model.num_outputs() != 1) {
     return InvalidArgument(
         "{} takes {} features and gives {} outputs; {} features and 1 output were expected", model_path,
@@ -232,6 +233,22 @@ Result<std::vector<double>> ScoreTable(const std::string& model_path, std::span<
   model.PredictMargins(rows, scores);
   model.Transform(scores);
   return std::vector<double>(scores.begin(), scores.end());
+}
+
+}  // namespace
+
+Result<std::vector<double>> ScoreTable(const std::string& model_path, std::span<const std::string> features,
+                                       const Table& table) {
+  MR_ASSIGN_OR_RETURN(const inference::TreeModel model, inference::TreeModel::Load(model_path));
+  return Score(model, model_path, features, table);
+}
+
+Result<std::vector<double>> ScorePackage(const registry::ModelPackage& package,
+                                         std::span<const std::string> features, const Table& table) {
+  MR_ASSIGN_OR_RETURN(const std::string bytes, registry::ReadPackageFile(package, package.model_file));
+  const Result<inference::TreeModel> model = inference::TreeModel::Parse(bytes);
+  if (!model.ok()) return model.status().WithContext(package.model_path());
+  return Score(*model, package.model_path(), features, table);
 }
 
 }  // namespace millrace::training

@@ -1,7 +1,7 @@
 // Evaluation: a model's scores on the test rows, turned into metrics.
 //
 //   MR_ASSIGN_OR_RETURN(TestRows rows, SelectTestRows(request));
-//   MR_ASSIGN_OR_RETURN(std::vector<double> scores, ScoreTable(package.model_path(), features, rows.table));
+//   MR_ASSIGN_OR_RETURN(std::vector<double> scores, ScorePackage(package, features, rows.table));
 //   MR_ASSIGN_OR_RETURN(Evaluation e, EvaluateScores(rows, scores, metric_specs));
 //
 // The champion is judged on the same rows by the same calls, so two Evaluations of
@@ -15,7 +15,7 @@
 // This is the Fraud Detection Handbook's get_train_test_set. Labels younger than the
 // gap are never looked at.
 //
-// Pure but for ScoreTable, which reads the model; thread safe.
+// Pure but for ScoreTable and ScorePackage, which read the model; thread safe.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,7 @@
 
 #include "base/status.h"
 #include "base/time.h"
+#include "registry/package.h"
 #include "resource/spec.h"
 #include "table/table.h"
 #include "training/metrics.h"
@@ -76,6 +77,10 @@ Result<Evaluation> EvaluateScores(const TestRows& rows, std::span<const double> 
 // columns `features` in the model's order: bool, int64 and double; null is missing.
 Result<std::vector<double>> ScoreTable(const std::string& model_path, std::span<const std::string> features,
                                        const Table& table);
+// The same of a package that was opened: the bytes that are scored are those that its manifest names,
+// whatever has happened to the file since (DataLoss).
+Result<std::vector<double>> ScorePackage(const registry::ModelPackage& package,
+                                         std::span<const std::string> features, const Table& table);
 
 // Labels of a column as 0 and 1: the row's number and value in the message of a bad one.
 Result<std::vector<uint8_t>> BinaryLabels(const Column& column, const std::string& name);

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "inference/tree_model.h"
+#include "registry/package.h"
 #include "training/evaluate.h"
 #include "training/job.h"
 #include "training/train_child.h"
@@ -74,6 +75,26 @@ class TrainerTest : public ::testing::Test {
 
   TempDirectory dir_;
 };
+
+TEST_F(TrainerTest, APackageIsScoredByTheBytesThatWereChecked) {
+  const TrainingRequest request = Request();
+  const TrainingOutcome outcome = RunToEnd(request);
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status.ToString();
+  const std::string directory = dir_.path() + "/package";
+  ASSERT_TRUE(registry::WritePackage(directory, {.model_name = "m",
+                                                 .library_version = "3.2.0",
+                                                 .model_files = {{"model.ubj", outcome.model_ubj}}})
+                  .ok());
+  const auto package = registry::OpenPackage(directory);
+  ASSERT_TRUE(package.ok()) << package.status().ToString();
+  const auto scores = ScorePackage(*package, request.features, request.train);
+  ASSERT_TRUE(scores.ok()) << scores.status().ToString();
+  EXPECT_EQ(*scores, ScoreTable(outcome.model_ubj, request.features, request.train).value());
+  // Another model, just as sound, is put there between the check and the scoring.
+  ASSERT_TRUE(WriteFileAtomically(package->model_path(), ReadFile(outcome.model_json).value()).ok());
+  ASSERT_TRUE(ScoreTable(package->model_path(), request.features, request.train).ok());
+  EXPECT_EQ(ScorePackage(*package, request.features, request.train).status().code(), Code::kDataLoss);
+}
 
 TEST_F(TrainerTest, TrainsAModelThatThisPlatformsEngineReads) {
   TrainingRequest request = Request();

@@ -16,7 +16,7 @@ Result<std::vector<double>> ScoreChampion(const JudgeRequest& request, const reg
   MR_ASSIGN_OR_RETURN(const Json service, ParseJson(package.service_json));
   MR_ASSIGN_OR_RETURN(const feature::ServicePlanPtr plan, feature::ServicePlan::FromJson(service));
   if (plan->digest == request.state.plan->digest) {
-    return training::ScoreTable(package.model_path(), plan->InputNames(), rows.table);
+    return training::ScorePackage(package, plan->InputNames(), rows.table);
   }
   feature::TrainingSetRequest same;
   same.plan = plan;
@@ -29,7 +29,7 @@ Result<std::vector<double>> ScoreChampion(const JudgeRequest& request, const reg
     return FailedPrecondition("the champion's test rows are {}, the new version's {}", set.test.num_rows(),
                               request.set.test.num_rows());
   }
-  return training::ScoreTable(package.model_path(), plan->InputNames(), set.test.Take(rows.kept));
+  return training::ScorePackage(package, plan->InputNames(), set.test.Take(rows.kept));
 }
 
 // The champion's metrics on the same rows; empty when there is no champion. A
