@@ -4,6 +4,7 @@
 
 #include "api/resources/apply.h"
 #include "api/resources/body.h"
+#include "api/resources/json_patch.h"
 #include "api/resources/kube.h"
 #include "api/resources/watch_stream.h"
 #include "base/clock.h"
@@ -209,6 +210,7 @@ Response ResourceHandlers::UpdateStatus(const Request& request) {
 
 Response ResourceHandlers::Patch(const Request& request) {
   if (request.ContentType().find("apply-patch") != std::string::npos) return ApplyOne(request);
+  if (request.ContentType().find("json-patch") != std::string::npos) return PatchByOperations(request);
   auto read = WantedPatchOf(request);
   if (auto* refused = std::get_if<Response>(&read)) return std::move(*refused);
   const auto& wanted = std::get<WantedPatch>(read);
@@ -216,6 +218,34 @@ Response ResourceHandlers::Patch(const Request& request) {
     return As(resource::ApplyAction::kConfigured,
               options_.store.Patch(wanted.place.Key(), wanted.patch, options));
   });
+}
+
+// What the operations act on is read here, so the write is one of that version, tried again when another came
+// between.
+Response ResourceHandlers::PatchByOperations(const Request& request) {
+  constexpr int kMostTries = 5;
+  Result<Place> place = PlaceOf(request);
+  if (!place.ok()) return KubeError(place.status());
+  Result<Json> operations = ParseBody(request);
+  if (!operations.ok()) return KubeError(400, operations.status());
+  for (int tries = 1;; ++tries) {
+    Result<Resource> current = options_.store.Get(place->Key());
+    if (!current.ok()) return KubeError(current.status());
+    Result<Json> patched = ApplyJsonPatch(current->ToJson(), *operations);
+    if (!patched.ok()) return KubeError(patched.status());
+    auto made = ResourceOf(std::move(*patched), *place->kind, place->project, place->name);
+    if (auto* refused = std::get_if<Response>(&made)) return std::move(*refused);
+    const auto& wanted = std::get<Resource>(made);
+    const bool own_version = wanted.metadata.resource_version != current->metadata.resource_version;
+    Status outcome;
+    Response response = Write(request, *place, [&](const resource::WriteOptions& options) {
+      Result<Resource> updated = options_.store.Update(wanted, options);
+      outcome = updated.status();
+      return As(resource::ApplyAction::kConfigured, std::move(updated));
+    });
+    const bool again = outcome.code() == Code::kConflict && !own_version && tries < kMostTries;
+    if (!again) return response;
+  }
 }
 
 Response ResourceHandlers::ApplyOne(const Request& request) {

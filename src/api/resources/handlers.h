@@ -55,6 +55,7 @@ class ResourceHandlers {
   using WriteToStore = std::function<Result<resource::Applied>(const resource::WriteOptions&)>;
   http::Response Write(const http::Request& request, const Place& place, const WriteToStore& write);
   http::Response ApplyOne(const http::Request& request);
+  http::Response PatchByOperations(const http::Request& request);
   http::Response WatchList(const http::Request& request, const Place& place);
   http::Response One(const http::Request& request, const Place& place, int status,
                      const resource::Resource& resource);

@@ -126,14 +126,20 @@ Json CellOf(const Json& object, const std::string& path) {
   return FormatJson(value);
 }
 
+// kubectl shows the name first by itself, and the age last.
+bool ShownAnyway(const resource::PrinterColumn& column) {
+  return column.path == "metadata.name" || column.path == "metadata.creationTimestamp";
+}
+
 Json ColumnDefinitions(const Kind& kind) {
   auto column = [](const std::string& name, const char* format, int priority) {
     return Json{
         {"name", name}, {"type", "string"}, {"format", format}, {"description", ""}, {"priority", priority}};
   };
   Json columns = Json::array({column("Name", "name", 0)});
-  for (const resource::PrinterColumn& one : kind.columns)
-    columns.push_back(column(one.name, "", one.wide ? 1 : 0));
+  for (const resource::PrinterColumn& one : kind.columns) {
+    if (!ShownAnyway(one)) columns.push_back(column(one.name, "", one.wide ? 1 : 0));
+  }
   columns.push_back(column("Age", "", 0));
   return columns;
 }
@@ -171,7 +177,9 @@ Json KubeTable(const Kind& kind, std::span<const Resource> items, const ListMeta
   for (const Resource& item : items) {
     Json object = item.ToJson();
     Json cells = Json::array({item.metadata.name});
-    for (const resource::PrinterColumn& column : kind.columns) cells.push_back(CellOf(object, column.path));
+    for (const resource::PrinterColumn& column : kind.columns) {
+      if (!ShownAnyway(column)) cells.push_back(CellOf(object, column.path));
+    }
     cells.push_back(AgeText(now - item.metadata.creation_time));
     rows.push_back(Json{{"cells", std::move(cells)},
                         {"object",
@@ -257,6 +265,12 @@ Json OpenApi() {
     paths[path]["get"] = {{"responses", std::move(answer)},
                           {"x-kubernetes-action", "get"},
                           {"x-kubernetes-group-version-kind", gvk}};
+    // By this parameter kubectl learns that the server checks fields itself, and leaves it to do so.
+    Json strict = {{"name", "fieldValidation"}, {"in", "query"}, {"schema", {{"type", "string"}}}};
+    paths[path]["patch"] = {{"parameters", Json::array({std::move(strict)})},
+                            {"responses", {{"200", {{"description", "OK"}}}}},
+                            {"x-kubernetes-action", "patch"},
+                            {"x-kubernetes-group-version-kind", gvk}};
   }
   return Json{{"openapi", "3.0.0"},
               {"info", {{"title", "Millrace"}, {"version", std::string(resource::kVersion)}}},

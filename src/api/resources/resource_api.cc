@@ -24,7 +24,8 @@ constexpr size_t kMaxApply = 32 << 20;
 
 const std::vector<std::string> kDocumentTypes = {"application/json", "application/yaml", "application/x-yaml",
                                                  "text/yaml"};
-const std::vector<std::string> kPatchTypes = {"application/merge-patch+json", "application/apply-patch+yaml"};
+const std::vector<std::string> kPatchTypes = {"application/merge-patch+json", "application/json-patch+json",
+                                              "application/apply-patch+yaml"};
 const std::vector<std::string> kStatusPatchTypes = {"application/merge-patch+json"};
 
 RouteOptions In(Scope scope, const std::vector<std::string>& types = {}, size_t max_body = kMaxResource) {

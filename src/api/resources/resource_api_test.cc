@@ -278,14 +278,37 @@ TEST_F(ResourceApi, TablesHaveTheKindsColumns) {
   Json table = Parsed(Do(Method::kGet, "/namespaces/risk/datasources", "", "-", "application/json", kTable));
   EXPECT_EQ(table["kind"], "Table");
   const resource::Kind* kind = resource::FindKind("DataSource");
-  EXPECT_EQ(table["columnDefinitions"].size(), kind->columns.size() + 2);
+  EXPECT_EQ(table["columnDefinitions"].size(), kind->columns.size());
+  std::vector<std::string> names;
+  for (const Json& column : table["columnDefinitions"]) names.push_back(column["name"]);
+  EXPECT_EQ(names.front(), "Name");
+  EXPECT_EQ(names.back(), "Age");
+  EXPECT_EQ(std::count(names.begin(), names.end(), "NAME") + std::count(names.begin(), names.end(), "AGE"),
+            0);
   ASSERT_EQ(table["rows"].size(), 1U);
-  EXPECT_EQ(table["rows"][0]["cells"].size(), kind->columns.size() + 2);
+  EXPECT_EQ(table["rows"][0]["cells"].size(), kind->columns.size());
   EXPECT_EQ(table["rows"][0]["cells"][0], "a");
   EXPECT_EQ(table["rows"][0]["object"]["metadata"]["name"], "a");
   Json plain = Parsed(Do(Method::kGet, "/namespaces/risk/datasources", "", "-", "application/json",
                          "application/json,application/json;as=Table;v=v1;g=meta.k8s.io"));
   EXPECT_EQ(plain["kind"], "DataSourceList");
+}
+
+TEST_F(ResourceApi, AJsonPatchActsOnWhatIsThere) {
+  Make("risk", "a");
+  const std::string path = "/namespaces/risk/datasources/a";
+  const auto patch = [&](const std::string& operations) {
+    return Do(Method::kPatch, path, operations, "-", "application/json-patch+json");
+  };
+  ClientResponse patched = patch(R"([{"op":"test","path":"/metadata/name","value":"a"},
+                                     {"op":"add","path":"/spec/lateness","value":"2h"}])");
+  EXPECT_EQ(patched.status, 200) << patched.body;
+  EXPECT_EQ(Parsed(patched)["spec"]["lateness"], "2h");
+  EXPECT_EQ(Parsed(patched)["metadata"]["generation"], 2);
+  EXPECT_EQ(patch(R"([{"op":"remove","path":"/spec/nothing"}])").status, 400);
+  EXPECT_EQ(patch(R"([{"op":"add","path":"/spec/latenes","value":"2h"}])").status, 422);
+  EXPECT_EQ(patch(R"([{"op":"replace","path":"/metadata/resourceVersion","value":"1"}])").status, 409);
+  EXPECT_EQ(Parsed(Do(Method::kGet, path))["metadata"]["generation"], 2);
 }
 
 TEST_F(ResourceApi, AWatchTellsChangesAndResumes) {
