@@ -24,12 +24,17 @@ scripts/scenarios.sh build/debug/millrace
 
 step "concurrent parts, with ThreadSanitizer"
 cmake --preset tsan > /dev/null
-concurrent=(base security telemetry resource workload feature inference api)
+concurrent=(base security telemetry resource table workload feature inference controller api)
 ninja -C build/tsan "${concurrent[@]/%/_test}"
 ctest --test-dir build/tsan --output-on-failure --no-tests=error -j 2 \
   -R "^($(IFS='|'; echo "${concurrent[*]}"))\$"
 
 step "fuzz targets"
 scripts/fuzz.sh
+
+step "the release build, which is what users run"
+cmake --preset release > /dev/null
+ninja -C build/release millrace
+build/release/millrace version
 
 step "all passed"
