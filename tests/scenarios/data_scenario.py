@@ -3,6 +3,7 @@ and why, what was read before stays in use, and the platform goes on by itself o
 
 import os
 import random
+import re
 import shutil
 import threading
 
@@ -21,9 +22,10 @@ def missing(platform):
 
 
 def wait_settled(platform):
+    """The 12,000 rows of the files, and the events of the few requests that were learned until then."""
     def settled():
         found = platform.condition("datasources", "transactions")
-        return found.get("status") == "True" and found["message"].startswith("12,000 events")
+        return found.get("reason") == "UpToDate" and re.match(r"12,0\d\d events", found["message"])
 
     check(platform.wait(settled, "the source is read again"), "once the files are mended, the source is as they are")
 

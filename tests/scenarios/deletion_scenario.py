@@ -41,6 +41,37 @@ def refused_while_needed(platform):
     says(done.stderr, "needed by", "ModelEndpoint", what="a model that an endpoint serves")
 
 
+def a_job_leaves_its_run(platform):
+    """The run is the registry's: it stays with its directory until it is deleted itself."""
+    job = json.loads(platform.run("get", "trainingjobs", "-o", "json", expect=0).stdout)["items"][0]
+    run = job["status"]["run"]
+    directory = platform.data_dir / "runs" / run
+    platform.run("delete", f"trainingjob/{job['metadata']['name']}", expect=0)
+    check((directory / "train.log").exists(), "a TrainingJob that is deleted leaves its run's directory")
+    runs = json.loads(platform.run("models", "runs", "fraud", "-o", "json", expect=0).stdout)["items"]
+    check(run in [one["id"] for one in runs], "and the run in the registry")
+    platform.run("models", "delete-run", run, expect=0)
+    check(not directory.exists(), "the run's deletion takes its directory along")
+    check(platform.is_ready(), "its version goes on serving")
+
+
+def kept_by_a_replay(platform):
+    """A replay keeps events: a start that wants to apply over a source that goes says so at once."""
+    when = "2018-10-01T00:00:00Z"
+    platform.stop()
+    platform.start("--as-of", when).wait_ready()
+    platform.run("delete", "-f", str(platform.folder / "fraud.yaml"), "--no-wait", expect=0)
+    platform.wait(lambda: still_there(platform) == ["transactions"], "all but the source is gone")
+    platform.stop()
+    began = time.monotonic()
+    done = platform.run(*platform.up("--as-of", when))
+    check(done.returncode != 0, "up --as-of does not apply over a source that is being deleted")
+    check(time.monotonic() - began < 50, "it does not wait for what stays")
+    says(done.stderr, "DataSource transactions is being deleted", "a start without --as-of removes it", what="up --as-of")
+    platform.start().wait_ready()
+    same([one["version"] for one in platform.versions()], [1], "a start without --as-of removes it and makes it anew")
+
+
 def push(platform, number):
     """An event that only the online log and the table of pushed rows know."""
     same_status(*platform.push(transaction(number)))
@@ -72,6 +103,7 @@ def scenario(binary):
         check(platform.spending(7, "2018-10-01T13:00:00Z")["tx_count_1d"] == 1, "a pushed event is counted")
         check(len(made(platform)) >= 5, f"there is something to remove: {made(platform)}")
         refused_while_needed(platform)
+        a_job_leaves_its_run(platform)
 
         # Whole, in order, by the file that made it.
         platform.run("delete", "-f", str(platform.folder / "fraud.yaml"), expect=0)
@@ -93,6 +125,7 @@ def scenario(binary):
         platform.stop(signal.SIGKILL)
         platform.start().wait_ready()
         same([one["version"] for one in platform.versions()], [1], "up on the folder makes it anew")
+        kept_by_a_replay(platform)
 
         same(platform.stop(), 0, "Ctrl-C ends it with 0")
         says(platform.run("audit", "verify", expect=0).stdout, "intact", what="the audit log")
