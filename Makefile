@@ -24,7 +24,7 @@ test: setup ## everything that CI runs
 
 test-cluster: setup ## what talks to Kubernetes, against a real one on this machine
 	@cmake --preset debug > /dev/null
-	@ninja -C build/debug cluster_test
+	@ninja -C build/debug cluster_test millrace
 	@scripts/test_cluster.sh --node build/debug || [ $$? -eq 77 ]
 
 check: setup ## unit tests of the modules that changed, for the developer's loop

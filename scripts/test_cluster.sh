@@ -3,7 +3,8 @@
 # Runs the tests that need a Kubernetes (tests/cluster/) against a real one on this
 # machine: starts it if none is up, and ends what it started. --node starts a real
 # node as well, for the tests that run pods. BUILD is the build folder, build/debug
-# by default. Exits 77 with a printed reason where this machine cannot run one.
+# by default; where it has millrace, the scenarios run, too, unless gtest options are
+# given. Exits 77 with a printed reason where this machine cannot run one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 node=
@@ -39,3 +40,8 @@ if [ -S "$run/containerd.sock" ] && [ -f "$run/kubelet.pid" ]; then
   export MILLRACE_TEST_LOG_IMAGE=localhost/millrace-talker:1
 fi
 "$program" "$@"
+[ $# -eq 0 ] && [ -x "$build/millrace" ] || exit 0
+for scenario in tests/cluster/*_scenario.py; do
+  echo "test-cluster: $scenario"
+  timeout 900 python3 "$scenario" "$build/millrace"
+done

@@ -6,6 +6,7 @@
 namespace millrace::cli {
 
 Command UpCommand();
+Command OperatorCommand();
 Command ApplyCommand();
 Command ValidateCommand();
 Command GetCommand();

@@ -86,7 +86,7 @@ struct Platform::Parts {
   api::Readiness readiness;
   std::shared_ptr<security::Access> access;  // shared with the server
   std::unique_ptr<security::AuditLog> audit;
-  std::unique_ptr<resource::SqliteStore> resources;
+  std::unique_ptr<resource::ResourceStore> resources;
   std::unique_ptr<registry::Registry> registry;
   std::unique_ptr<feature::OnlineStore> online;
   inference::EndpointSet endpoints;
@@ -125,10 +125,17 @@ Status Platform::Parts::OpenSecurity() {
 }
 
 Status Platform::Parts::OpenStores() {
-  resource::SqliteStore::Options store_options;
-  store_options.path = options.data_dir + "/resources.db";
-  store_options.auditor = [this](const resource::Change& change) { return AuditResource(*audit, change); };
-  MR_ASSIGN_OR_RETURN(resources, resource::SqliteStore::Create(std::move(store_options)));
+  resource::Auditor auditor = [this](const resource::Change& change) {
+    return AuditResource(*audit, change);
+  };
+  if (options.open_resources) {
+    MR_ASSIGN_OR_RETURN(resources, options.open_resources(std::move(auditor)));
+  } else {
+    resource::SqliteStore::Options store_options;
+    store_options.path = options.data_dir + "/resources.db";
+    store_options.auditor = std::move(auditor);
+    MR_ASSIGN_OR_RETURN(resources, resource::SqliteStore::Create(std::move(store_options)));
+  }
   registry::SqliteRegistry::Options registry_options;
   registry_options.path = options.data_dir + "/registry.db";
   registry_options.on_change = [this](const registry::RegistryChange& change) -> Status {
@@ -172,6 +179,7 @@ Status Platform::Parts::StartControllers() {
   manager_options.data_dir = options.data_dir;
   manager_options.as_of = options.as_of;
   manager_options.cores = options.cores;
+  manager_options.recheck = options.open_resources != nullptr;
   MR_ASSIGN_OR_RETURN(manager, controller::Manager::Start(std::move(manager_options)));
   notified = manager.get();
   return Ok();

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,6 +43,9 @@ struct PlatformOptions {
   std::optional<EventTime> as_of =
       {};             // the online state holds only events before it, apart from the kept one
   int64_t cores = 0;  // for work of the controllers; 0: the machine's
+  // Where resources are kept: null for a file in the data directory. On a cluster
+  // others write there, too, so each resource is checked before it is worked on.
+  std::function<Result<std::unique_ptr<resource::ResourceStore>>(resource::Auditor)> open_resources = {};
 };
 
 class Platform {

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/data_dir.h"
 #include "cli/documents.h"
+#include "cli/listen.h"
 #include "cli/platform.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
@@ -37,44 +38,12 @@ struct Args {
   bool once = false;
 };
 
-// "127.0.0.1:7070", "[::1]:7070", ":7070" or "7070".
-Status ParseListen(const std::string& text, PlatformOptions& options) {
-  const size_t colon = text.rfind(':');
-  std::string address = colon == std::string::npos ? "" : text.substr(0, colon);
-  const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
-  if (address.size() > 1 && address.front() == '[' && address.back() == ']')
-    address = address.substr(1, address.size() - 2);
-  const bool digits =
-      !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
-  if (!digits) return InvalidArgument("--listen {} should be ADDRESS:PORT, such as 127.0.0.1:7070.", text);
-  options.port = std::stoll(port);
-  if (!address.empty()) options.address = address;
-  return Ok();
-}
-
-// What a Host header may say: a name, without scheme, port or path.
-Status CheckHost(const std::string& host) {
-  if (!host.empty() && host.find_first_of(":/ ") == std::string::npos) return Ok();
-  return InvalidArgument("--allowed-host {} should be a name such as millrace.example: no scheme, no port.",
-                         host);
-}
-
-// What browsers send as Origin: a scheme, a host and perhaps a port.
-Status CheckOrigin(const std::string& origin) {
-  const size_t scheme = origin.find("://");
-  const bool known = origin.starts_with("https://") || origin.starts_with("http://");
-  if (known && origin.size() > scheme + 3 && origin.find_first_of("/ ", scheme + 3) == std::string::npos)
-    return Ok();
-  return InvalidArgument(
-      "--allowed-origin {} should be as browsers send it: https://console.example, with "
-      "no slash at the end.",
-      origin);
-}
-
 Result<PlatformOptions> OptionsOf(const Args& args) {
   PlatformOptions options;
   options.data_dir = args.data_dir.empty() ? DefaultDataDir(args.folder) : args.data_dir;
-  MR_RETURN_IF_ERROR(ParseListen(args.listen, options));
+  MR_ASSIGN_OR_RETURN(const Listen listen, ParseListen("--listen", args.listen));
+  options.address = listen.address;
+  options.port = listen.port;
   options.tls_certificate = args.tls_cert;
   options.tls_key = args.tls_key;
   for (const std::string& host : args.allowed_hosts) MR_RETURN_IF_ERROR(CheckHost(host));

@@ -6,11 +6,14 @@
 
 #include "base/log.h"
 #include "controller/controllers.h"
+#include "controller/definition_check.h"
 #include "controller/feature_service/observe.h"
 #include "controller/finalizer.h"
 #include "controller/key.h"
 #include "controller/plans.h"
 #include "controller/status_writer.h"
+#include "controller/training_job/decide.h"
+#include "resource/in_use.h"
 #include "resource/validate.h"
 
 namespace millrace::controller {
@@ -33,6 +36,13 @@ const Controller* Find(std::string_view kind) {
   return found == all.end() ? nullptr : &*found;
 }
 
+// A run that has begun is no longer asked whether it may: what it was made of is in its inputs.
+bool MayBeChecked(const resource::Resource& resource) {
+  if (resource.metadata.deletion_time) return false;
+  return resource.kind != "TrainingJob" ||
+         training_job::ParsePhase(resource.status.value("phase", "")) == training_job::Phase::kPending;
+}
+
 }  // namespace
 
 Manager::Manager(const ManagerOptions& options)
@@ -40,7 +50,9 @@ Manager::Manager(const ManagerOptions& options)
               .ended = [this](const std::string& key) { EnqueueWithNeighbours(ParseKey(key)); }}),
       runs_({.limit = kMostRuns,
              .ended = [this](const std::string& key) { EnqueueWithNeighbours(ParseKey(key)); }}),
-      context_{*options.stores, Layout(options.data_dir), options.as_of, tasks_, runs_} {}
+      context_{*options.stores, Layout(options.data_dir), options.as_of, tasks_, runs_} {
+  if (options.recheck) recheck_.emplace(CheckDefinitions(options.data_dir));
+}
 
 // What an earlier process held in memory is gone with it: until it is there
 // again, nothing may say that it is.
@@ -52,7 +64,10 @@ Status Manager::ForgetLastLife() {
       const Ready starting{.status = resource::ConditionStatus::kUnknown,
                            .reason = "Starting",
                            .message = "Millrace was started; this is looked at again."};
-      MR_RETURN_IF_ERROR(WriteStatus(context_, resource, Json::object(), starting));
+      const Status written = WriteStatus(context_, resource, Json::object(), starting);
+      // Somebody else has just written it: it is looked at again, as it is now.
+      if (written.code() == Code::kConflict || written.code() == Code::kNotFound) return ForgetLastLife();
+      MR_RETURN_IF_ERROR(written);
     }
   }
   return Ok();
@@ -133,6 +148,10 @@ void Manager::EnqueueWithNeighbours(const resource::ResourceKey& key) {
       }
     }
   }
+  {
+    const std::lock_guard lock(mutex_);
+    if (key.kind != "TrainingJob") keys.insert(keys.end(), invalid_.begin(), invalid_.end());
+  }
   for (const std::string& name : keys) queue_.Add(name);
 }
 
@@ -179,7 +198,41 @@ Result<Micros> Manager::Step(const Controller& controller, const resource::Resou
   return controller.reconcile(context_, held);
 }
 
+Status Manager::SayInvalid(const resource::Resource& resource, const Status& wrong) {
+  {
+    const std::lock_guard lock(mutex_);
+    invalid_.insert(KeyOf(resource.Key()));
+  }
+  return WriteStatus(context_, resource, Json::object(), NotReady("Invalid", wrong.message()));
+}
+
+Result<Micros> Manager::ReconcileChecked(const Controller& controller, const resource::Resource& resource) {
+  if (recheck_ && MayBeChecked(resource)) {
+    const Status checked = recheck_->Check(resource, context_.stores.resources);
+    if (checked.code() == Code::kInvalidArgument) {
+      MR_RETURN_IF_ERROR(SayInvalid(resource, checked));
+      return Micros(0);
+    }
+    MR_RETURN_IF_ERROR(checked);
+    const std::lock_guard lock(mutex_);
+    invalid_.erase(KeyOf(resource.Key()));
+  }
+  return Step(controller, resource);
+}
+
 Result<Micros> Manager::Delete(const Controller& controller, const resource::Resource& resource) {
+  // The store refuses to delete what others need; kubectl asks no one.
+  const std::string& project =
+      resource.metadata.project.empty() ? resource.metadata.name : resource.metadata.project;
+  MR_ASSIGN_OR_RETURN(const std::vector<resource::Resource> all, ListOf(context_, "", project));
+  const std::vector<resource::ResourceKey> users = resource::NeededBy(resource, all);
+  if (!users.empty()) {
+    const Ready kept =
+        NotReady("InUse", fmt::format("Is deleted once nothing needs it any more; now {} need{} it.",
+                                      resource::Enumerate(users), users.size() == 1 ? "s" : ""));
+    MR_RETURN_IF_ERROR(WriteStatus(context_, resource, Json::object(), kept));
+    return Micros(0);
+  }
   const Result<std::string> waits = controller.finalize(context_, resource);
   if (!waits.ok()) {
     const Ready failed =
@@ -206,6 +259,9 @@ void Manager::Reconcile(const std::string& key) {
     if (resource.status().code() == Code::kNotFound) {
       if (controller->forget != nullptr) controller->forget(context_, resource_key);
       queue_.Forget(key);
+      if (recheck_) recheck_->Forget(resource_key);
+      const std::lock_guard lock(mutex_);
+      invalid_.erase(key);
     } else {
       queue_.AddFailed(key);
     }
@@ -214,7 +270,7 @@ void Manager::Reconcile(const std::string& key) {
   context_.stores.metrics
       .GetCounter("millrace_reconciles_total", "Reconciles by kind.", {{"kind", resource_key.kind}})
       .Add();
-  const Result<Micros> again = Step(*controller, *resource);
+  const Result<Micros> again = ReconcileChecked(*controller, *resource);
   if (!again.ok()) {
     if (again.status().code() != Code::kConflict) {
       LogWarning("reconcile failed; it is tried again",

@@ -19,11 +19,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 
 #include "base/status.h"
 #include "controller/context.h"
+#include "controller/recheck.h"
 #include "controller/work_queue.h"
 #include "resource/resource.h"
 
@@ -34,6 +36,9 @@ struct ManagerOptions {
   std::string data_dir;
   std::optional<EventTime> as_of;  // see Context
   int64_t cores = 0;               // tasks at once; 0: the machine's
+  // Others write to the store without our admission (kubectl): each resource is checked before it is worked
+  // on.
+  bool recheck = false;
 };
 
 struct Controller;
@@ -67,6 +72,8 @@ class Manager {
   Status WatchOnce(const std::stop_token& stop);
   void ReconcileLoop(const std::stop_token& stop);
   void Reconcile(const std::string& key);
+  Result<Micros> ReconcileChecked(const Controller& controller, const resource::Resource& resource);
+  Status SayInvalid(const resource::Resource& resource, const Status& wrong);
   Result<Micros> Step(const Controller& controller, const resource::Resource& resource);
   Result<Micros> Delete(const Controller& controller, const resource::Resource& resource);
   void EnqueueWithNeighbours(const resource::ResourceKey& key);
@@ -78,6 +85,8 @@ class Manager {
 
   mutable std::mutex mutex_;
   std::map<resource::ResourceKey, resource::Resource> seen_;  // as the watch has shown them
+  std::set<std::string> invalid_;                             // keys that wait for a change of anything
+  std::optional<Recheck> recheck_;                            // of the reconciler's thread
 
   std::jthread watcher_;
   std::jthread reconciler_;

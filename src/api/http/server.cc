@@ -69,7 +69,7 @@ Status CheckOptions(const ServerOptions& options, const tcp::endpoint& endpoint)
   if (options.tls_certificate.empty() != options.tls_key.empty()) {
     return InvalidArgument("TLS needs both a certificate and its key");
   }
-  if (!endpoint.address().is_loopback() && options.tls_certificate.empty()) {
+  if (!endpoint.address().is_loopback() && options.tls_certificate.empty() && !options.public_only) {
     return InvalidArgument(
         "{} can be reached from other machines, so it needs TLS: give --tls-cert and --tls-key, or "
         "listen "
@@ -78,6 +78,14 @@ Status CheckOptions(const ServerOptions& options, const tcp::endpoint& endpoint)
   }
   if (options.threads < 1 || options.workers < 1)
     return InvalidArgument("at least one thread and one worker are needed");
+  return Ok();
+}
+
+Status CheckPublic(const Router& router) {
+  for (const auto& route : router.routes()) {
+    if (route->permission == security::Permission::kPublic) continue;
+    return InvalidArgument("{} needs a permission: it has no place among public routes", route->pattern);
+  }
   return Ok();
 }
 
@@ -267,6 +275,7 @@ Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, Router rout
                                               telemetry::Metrics& metrics) {
   MR_ASSIGN_OR_RETURN(tcp::endpoint endpoint, Resolve(options));
   MR_RETURN_IF_ERROR(CheckOptions(options, endpoint));
+  if (options.public_only) MR_RETURN_IF_ERROR(CheckPublic(router));
   std::unique_ptr<asio::ssl::context> tls;
   if (!options.tls_certificate.empty()) {
     MR_ASSIGN_OR_RETURN(tls, LoadTls(options));

@@ -58,6 +58,8 @@ struct ServerOptions {
   size_t worker_queue = 256;          // requests that may wait for a worker; more are 503
   std::string tls_certificate = {};   // PEM files; both or none
   std::string tls_key = {};
+  // Only routes that need no permission (probes): other addresses than loopback need no TLS then.
+  bool public_only = false;
   // Names that the Host header may have, beside localhost, loopback addresses
   // and the listen address: against DNS rebinding.
   std::vector<std::string> allowed_hosts = {};

@@ -566,6 +566,17 @@ TEST_F(HttpServer, OtherThanLoopbackNeedsTls) {
   EXPECT_FALSE(Server::Start({.address = "no such name"}, Routes(), access_, metrics_).ok());
 }
 
+TEST_F(HttpServer, ProbesAloneNeedNoTls) {
+  const ServerOptions options = {.address = "0.0.0.0", .port = 0, .public_only = true};
+  EXPECT_NE(
+      Server::Start(options, Routes(), access_, metrics_).status().message().find("no place among public"),
+      std::string::npos);
+  Router probes;
+  probes.Add<security::Permission::kPublic>(
+      Method::kGet, "/healthz", [](const Request&) { return Response::OfText(200, "text/plain", "ok\n"); });
+  EXPECT_TRUE(Server::Start(options, std::move(probes), access_, metrics_).ok());
+}
+
 TEST_F(HttpServer, TheClientSaysWhenNothingListens) {
   Start();
   std::string url = server_->url();

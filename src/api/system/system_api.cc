@@ -72,14 +72,18 @@ Response Audit(const security::AuditLog& audit, const Request& request) {
 
 }  // namespace
 
-void AddSystemRoutes(http::Router& router, SystemApiOptions options) {
-  const Readiness* readiness = &options.readiness;
-  const telemetry::Metrics* metrics = &options.metrics;
+void AddHealthRoutes(http::Router& router, const Readiness& readiness) {
   router.Add<Permission::kPublic>(Method::kGet, "/healthz",
                                   [](const Request&) { return Response::OfText(200, kText, "ok\n"); },
                                   {.max_body = 0});
   router.Add<Permission::kPublic>(Method::kGet, "/readyz",
-                                  [readiness](const Request&) { return Ready(*readiness); }, {.max_body = 0});
+                                  [state = &readiness](const Request&) { return Ready(*state); },
+                                  {.max_body = 0});
+}
+
+void AddSystemRoutes(http::Router& router, SystemApiOptions options) {
+  AddHealthRoutes(router, options.readiness);
+  const telemetry::Metrics* metrics = &options.metrics;
   router.Add<Permission::kMetricsRead>(
       Method::kGet, "/metrics",
       [metrics](const Request&) {

@@ -42,6 +42,8 @@ struct SystemApiOptions {
   const security::AuditLog* audit = nullptr;  // null: there is no audit route
 };
 
+// The first two alone, for a server of probes.
+void AddHealthRoutes(http::Router& router, const Readiness& readiness);
 void AddSystemRoutes(http::Router& router, SystemApiOptions options);
 
 }  // namespace millrace::api
