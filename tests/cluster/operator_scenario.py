@@ -9,17 +9,21 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenarios"))
-from platform_under_test import (DEADLINE, SKIPPED, Failure, Folder, Platform, bits, check, free_port, main,
+from platform_under_test import (DEADLINE, REPOSITORY, SKIPPED, Failure, Folder, Platform, bits, check, free_port, main,
                                  output, same, same_status, says, transaction, wait_for)
 
-LEASE_SECONDS = 3
+LEASE_SECONDS, PATIENT_SECONDS = 3, 30
+KILLS = int(os.environ.get("MILLRACE_KILLS", "8"))
 KINDS = "projects datasources featureviews featureservices models trainingjobs modelendpoints computepools".split()
 
 
@@ -72,8 +76,8 @@ class Cluster:
 class Operator:
     """One process of `millrace operator`; several may share a data directory, and take turns."""
 
-    def __init__(self, platform, cluster, name):
-        self.platform, self.cluster, self.name = platform, cluster, name
+    def __init__(self, platform, cluster, name, lease=LEASE_SECONDS):
+        self.platform, self.cluster, self.lease = platform, cluster, lease
         self.port, self.health_port = free_port(), free_port()
         self.log_path = platform.owner.path / f"operator-{name}.log"
         with open(self.log_path, "w", encoding="utf-8") as log:
@@ -82,9 +86,9 @@ class Operator:
         platform.owner.processes.append(self.process)
 
     def command(self):
-        return [self.platform.binary, "operator", "--kubeconfig", self.cluster.kubeconfig, "--namespace",
-                self.cluster.namespace, "--lease-namespace", self.cluster.namespace, "--lease-duration",
-                str(LEASE_SECONDS), "--data-dir", str(self.platform.data_dir), "--files-dir",
+        return [self.platform.binary, "operator", "--kubeconfig", str(self.platform.owner.path / "operator.yaml"),
+                "--namespace", self.cluster.namespace, "--lease-namespace", self.cluster.namespace,
+                "--lease-duration", str(self.lease), "--data-dir", str(self.platform.data_dir), "--files-dir",
                 str(self.platform.folder), "--listen", f"127.0.0.1:{self.port}", "--health-listen",
                 f"127.0.0.1:{self.health_port}", "--log-format", "text"]
 
@@ -122,9 +126,10 @@ class Operator:
     def score(self):
         """Of one transaction that is not learned, through this process."""
         self.platform.port = self.port
-        model = f"{self.cluster.namespace}.fraud"
-        wait_for(lambda: self.platform.http("GET", f"/v2/models/{model}/ready")[0] == 200,
-                 "the endpoint answers that it is ready")
+        url = self.cluster.get("modelendpoint", "fraud")["status"]["url"]
+        model = url.removeprefix("/v2/models/")
+        wait_for(lambda: self.platform.http("GET", f"{url}/ready")[0] == 200,
+                 f"{url} answers that it is ready")
         status, answer = self.platform.infer(
             [(name, kind, [1], [value]) for name, kind, value in EVENT], endpoint=model,
             parameters={"learn": False})
@@ -136,34 +141,69 @@ EVENT = [(name, "INT64" if name.endswith("_id") else "BYTES" if name == "tx_date
          for name, value in transaction(1).items()]
 
 
+def rights(platform, cluster):
+    """deploy/operator-rbac.yaml under names of this test's own, and a kubeconfig of that identity."""
+    text = (REPOSITORY / "deploy/operator-rbac.yaml").read_text()
+    for old, new in (("name: millrace-operator", f"name: {cluster.namespace}"),
+                     ("namespace: millrace", f"namespace: {cluster.namespace}"),
+                     ("name: millrace\n", f"name: {cluster.namespace}\n")):
+        text = text.replace(old, new)
+    cluster.apply(text)
+    config = json.loads(cluster.kubectl("config", "view", "--raw", "-o", "json").stdout)
+    token = cluster.kubectl("create", "token", cluster.namespace, "--duration=1h").stdout.strip()
+    config["users"] = [{"name": one["name"], "user": {"token": token}} for one in config["users"]]
+    (platform.owner.path / "operator.yaml").write_text(json.dumps(config))
+
+
 def install(platform, cluster):
-    """The kinds, and before them what an operator says that misses them."""
-    if cluster.kubectl("get", "crd", "models.millrace.dev", expect=None).returncode != 0:
+    """The kinds, and before them what an operator says that misses them. Returns whether they were missing."""
+    missing = cluster.kubectl("get", "crd", "models.millrace.dev", expect=None).returncode != 0
+    if missing:
         lost = Operator(platform, cluster, "too-early")
         code = lost.process.wait(DEADLINE)
         check(code != 0, "an operator without its kinds ends")
         says(lost.log(), "millrace crds | kubectl apply", what="and says what to do")
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=platform.run("crds", expect=0).stdout)
     cluster.kubectl("wait", "--for=condition=Established", *(f"crd/{kind}.millrace.dev" for kind in KINDS))
+    return missing
 
 
-def from_apply_to_a_score(platform, cluster, operator):
+def nothing_without_a_project(platform, cluster):
+    operator = Operator(platform, cluster, "without-a-project")
     operator.wait(operator.leads, "the only operator leads")
-    fraud = (platform.folder / "fraud.yaml").read_text()
-    cluster.apply(fraud)
+    cluster.apply((platform.folder / "fraud.yaml").read_text())
     says(cluster.wait_condition("datasource", "transactions", "False", "does not exist")["reason"], "Invalid",
          what="resources of a Project that is missing wait, and say so")
+    same(operator.end(), 0, "it ends")
     cluster.apply(f"apiVersion: millrace.dev/v1alpha1\nkind: Project\nmetadata: {{name: {cluster.namespace}}}\n"
                   "spec: {}\n")
+
+
+def killed_at_random_moments(platform, cluster):
+    """Each one goes on where the one before was killed."""
+    seed = secrets.randbelow(1_000_000)
+    moments = random.Random(seed)
+    print(f"  {KILLS} kills, seed {seed}", flush=True)
+    for number in range(KILLS):
+        operator = Operator(platform, cluster, f"killed-{number}")
+        operator.wait(lambda op=operator: "leads from now on" in op.log(), f"operator {number} leads")
+        time.sleep(moments.uniform(0, 1.5))
+        operator.ended("it works until it is killed")
+        same(operator.end(signal.SIGKILL), -signal.SIGKILL, f"operator {number} is killed")
+
+
+def to_a_score(cluster, operator):
+    operator.wait(operator.leads, "one that is left alone leads")
     for kind, name in (("datasource", "transactions"), ("featureview", "customer-spending"),
                        ("featureview", "terminal-risk"), ("featureservice", "fraud-input"), ("model", "fraud"),
                        ("modelendpoint", "fraud")):
         cluster.wait_condition(kind, name, "True")
     cluster.kubectl("wait", "--for=condition=Ready", "modelendpoint/fraud", "--timeout=10s")
-    check(cluster.get("datasource", "transactions")["status"]["rows"] > 10_000, "the rows are in the status")
-    same(cluster.get("model", "fraud")["status"]["promotedVersion"], 1, "version 1 is promoted")
+    same(cluster.get("datasource", "transactions")["status"]["rows"], 12_000, "the rows are in the status")
+    model = cluster.get("model", "fraud")["status"]
+    same(model["promotedVersion"], model["latestVersion"], "the newest version is promoted")
     (job,) = json.loads(cluster.kubectl("get", "trainingjobs", "-o", "json").stdout)["items"]
-    same(job["status"]["phase"], "Succeeded", "the training job has succeeded")
+    same(job["status"]["phase"], "Succeeded", "the one training job has succeeded")
     same(job["metadata"]["ownerReferences"][0]["kind"], "Model", "and belongs to its model")
     says(cluster.kubectl("get", "millrace").stdout, "transactions", "customer-spending", "fraud-input",
          what="kubectl get millrace")
@@ -221,6 +261,21 @@ def a_lease_that_is_taken_away(platform, cluster, leader, score):
     return third
 
 
+def api_server_restarted(cluster, operator, score):
+    command = os.environ.get("MILLRACE_TEST_RESTART_APISERVER", "")
+    if not command:
+        print("  MILLRACE_TEST_RESTART_APISERVER says no way to restart the API server: left out", flush=True)
+        return
+    subprocess.run(shlex.split(command), check=True, timeout=DEADLINE, stdout=subprocess.DEVNULL)
+    same(operator.score(), score, "an operator whose API server was gone goes on serving")
+    wait_for(lambda: operator.probe("/readyz")[0] == 200, "it is ready again")
+    cluster.patch("featureview", "terminal-risk", {"spec": {"source": "transaction"}})
+    cluster.wait_condition("featureview", "terminal-risk", "False", "does not exist")
+    cluster.patch("featureview", "terminal-risk", {"spec": {"source": "transactions"}})
+    cluster.wait_condition("featureview", "terminal-risk", "True")
+    operator.ended("it is the same process")
+
+
 def deletion(platform, cluster):
     """What is needed stays until nothing needs it; then everything goes, with what was made for it."""
     tables = platform.data_dir / "offline" / cluster.namespace
@@ -235,6 +290,20 @@ def deletion(platform, cluster):
     check(not tables.exists(), "no table is left")
 
 
+def clean_up(cluster, kinds_were_missing):
+    """Whatever a failure left: without an operator nobody takes finalizers away."""
+    for kind in KINDS[1:]:
+        for name in cluster.kubectl("get", kind, "-o", "name", expect=None).stdout.split():
+            cluster.kubectl("patch", name, "--type=merge", "-p", '{"metadata": {"finalizers": null}}', expect=None)
+    cluster.kubectl("patch", "project", cluster.namespace, "--type=merge", "-p",
+                    '{"metadata": {"finalizers": null}}', expect=None)
+    cluster.kubectl("delete", f"project/{cluster.namespace}", f"clusterrole/{cluster.namespace}",
+                    f"clusterrolebinding/{cluster.namespace}", f"namespace/{cluster.namespace}", "--wait=false",
+                    "--ignore-not-found", expect=None)
+    if kinds_were_missing:
+        cluster.kubectl("delete", "crd", "-l", "app.kubernetes.io/part-of=millrace", "--wait=false", expect=None)
+
+
 def scenario(binary):
     kubeconfig = os.environ.get("MILLRACE_TEST_KUBECONFIG", "")
     if not kubeconfig:
@@ -243,25 +312,31 @@ def scenario(binary):
     with Folder() as folder:
         platform = Platform(binary, folder, folder.path / "project", True, ())
         cluster = Cluster(kubeconfig, f"operator-test-{secrets.token_hex(3)}")
-        cluster.kubectl("create", "namespace", cluster.namespace)
+        missing = False
         try:
-            install(platform, cluster)
+            rights(platform, cluster)
+            missing = install(platform, cluster)
+            nothing_without_a_project(platform, cluster)
+            killed_at_random_moments(platform, cluster)
             first = Operator(platform, cluster, "first")
-            score = from_apply_to_a_score(platform, cluster, first)
+            score = to_a_score(cluster, first)
             edits_by_hand(cluster)
             second = one_leader_of_two(platform, cluster, first, score)
             third = a_lease_that_is_taken_away(platform, cluster, second, score)
-            deletion(platform, cluster)
             same(third.end(), 0, "an operator that is asked to ends well")
             same(cluster.get("lease", "millrace-operator")["spec"].get("holderIdentity", ""), "",
                  "and gives the lease back")
+            patient = Operator(platform, cluster, "patient", PATIENT_SECONDS)
+            patient.wait(patient.leads, "the next one need not wait for it")
+            api_server_restarted(cluster, patient, score)
+            deletion(platform, cluster)
+            same(patient.end(), 0, "the last one ends")
         except Failure:
             for log in sorted(folder.path.glob("operator-*.log")):
                 print(f"--- {log.name}\n{re.sub(r'(?m)^.*listing again.*$', '', log.read_text())[-3000:]}")
             raise
         finally:
-            cluster.kubectl("delete", "project", cluster.namespace, "--wait=false", expect=None)
-            cluster.kubectl("delete", "namespace", cluster.namespace, "--wait=false", expect=None)
+            clean_up(cluster, missing)
 
 
 main(scenario)

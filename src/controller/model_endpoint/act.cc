@@ -7,6 +7,7 @@
 #include "inference/endpoint.h"
 #include "registry/package.h"
 #include "resource/decode.h"
+#include "resource/kind.h"
 
 namespace millrace::controller::model_endpoint {
 namespace {
@@ -39,7 +40,9 @@ Result<Observed> Observe(Context& context, const resource::ResourceKey& key,
   Observed observed;
   Snapshot& snapshot = observed.snapshot;
   snapshot.model = Reference(spec);
-  snapshot.url = "/v2/models/" + key.name;
+  // As the protocol names models: api/oip/routes.h.
+  const std::string of = key.project == resource::kDefaultProject ? "" : key.project + ".";
+  snapshot.url = "/v2/models/" + of + key.name;
   snapshot.task = context.tasks.Find(KeyOf(key));
   const inference::EndpointOptions options = OptionsOf(context, key, spec);
   observed.endpoint = context.stores.endpoints.Find(key.project, key.name);

@@ -26,9 +26,11 @@ Json Identity(const Resource& resource) {
   if (!resource.metadata.labels.empty()) metadata["labels"] = resource.metadata.labels;
   if (!resource.metadata.annotations.empty()) metadata["annotations"] = resource.metadata.annotations;
   if (!resource.metadata.finalizers.empty()) metadata["finalizers"] = resource.metadata.finalizers;
+  Json owners = Json::array();
   for (const OwnerReference& owner : resource.metadata.owner_references) {
-    metadata["ownerReferences"].push_back(OwnerJson(owner, !metadata.contains("ownerReferences")));
+    owners.push_back(OwnerJson(owner, owners.empty()));
   }
+  if (!owners.empty()) metadata["ownerReferences"] = std::move(owners);
   return {{"apiVersion", std::string(kApiVersion)},
           {"kind", resource.kind},
           {"metadata", std::move(metadata)},
