@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "cluster_test.h"
+#include "cutting_proxy.h"
 #include "resource/store_conformance.h"
 
 namespace millrace::cluster {
@@ -229,6 +230,42 @@ TEST_F(KubeStoreTest, SaysThatItMayNotList) {
   EXPECT_EQ(store.status().code(), Code::kDeadlineExceeded);
   EXPECT_NE(store.status().message().find("cannot list resource"), std::string::npos)
       << store.status().message();
+}
+
+TEST_F(KubeStoreTest, AnOwnWriteIsReadThoughTheWatchWasCut) {
+  auto proxy = CuttingProxy::Start(config_.server);
+  ASSERT_TRUE(proxy.ok()) << proxy.status().ToString();
+  kube::ClientConfig proxied = config_;
+  proxied.server = (*proxy)->url();
+  const auto client = NewClient(proxied);
+  auto store = KubeStore::Create({.client = client.get(), .projects = {ns_}});
+  ASSERT_TRUE(store.ok()) << store.status().ToString();
+  ASSERT_TRUE((*store)->Create(Source("a")).ok());
+  for (int round = 1; round <= 10; ++round) {
+    const std::string lateness = fmt::format("{}h", round);
+    const auto written = (*store)->Patch(SourceKey("a"), {{"spec", {{"lateness", lateness}}}});
+    ASSERT_TRUE(written.ok()) << written.status().ToString();
+    (*proxy)->Cut(true);
+    EXPECT_EQ((*store)->Get(SourceKey("a"))->spec["lateness"], lateness);
+  }
+}
+
+TEST_F(KubeStoreTest, AWriterThatMayNotIsStopped) {
+  bool may = true;
+  auto store = KubeStore::Create({.client = client_.get(), .projects = {ns_}, .may_write = [&] {
+                                    return may ? Ok() : Unavailable("the lease is not ours any more");
+                                  }});
+  ASSERT_TRUE(store.ok()) << store.status().ToString();
+  ASSERT_TRUE((*store)->Create(Source("a")).ok());
+  may = false;
+  for (const Status& refused :
+       {(*store)->Create(Source("b")).status(), (*store)->Apply({Source("b")}).status(),
+        (*store)->Patch(SourceKey("a"), {{"spec", {{"lateness", "2h"}}}}).status(),
+        (*store)->PatchStatus(SourceKey("a"), {{"status", {{"rows", 1}}}}).status(),
+        (*store)->Delete(SourceKey("a")).status()}) {
+    EXPECT_EQ(refused.message(), "the lease is not ours any more");
+  }
+  EXPECT_EQ((*store)->List({.project = ns_})->items.size(), 1U);
 }
 
 TEST_F(KubeStoreTest, AVersionOfAnotherProcessIsExpired) {
