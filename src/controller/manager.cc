@@ -101,11 +101,8 @@ void Manager::ModelChanged(const std::string& project, const std::string& model)
   std::vector<std::string> keys = {KeyOf(key)};
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [other, resource] : seen_) {
-      if (other.kind != "ModelEndpoint" || other.project != project) continue;
-      const std::vector<resource::ResourceKey> references = resource::References(resource);
-      if (std::find(references.begin(), references.end(), key) != references.end())
-        keys.push_back(KeyOf(other));
+    for (const resource::ResourceKey& other : neighbours_.DependentsOf(key)) {
+      if (other.kind == "ModelEndpoint") keys.push_back(KeyOf(other));
     }
   }
   // The change is announced before it takes effect: look soon, and once more for certain.
@@ -130,26 +127,7 @@ void Manager::EnqueueWithNeighbours(const resource::ResourceKey& key) {
   std::vector<std::string> keys = {KeyOf(key)};
   {
     const std::lock_guard lock(mutex_);
-    const auto self = seen_.find(key);
-    if (self != seen_.end()) {
-      for (const resource::ResourceKey& reference : resource::References(self->second)) {
-        keys.push_back(KeyOf(reference));
-      }
-    }
-    for (const auto& [other, resource] : seen_) {
-      if (other.project != key.project && key.kind != "Project") continue;
-      const std::vector<resource::ResourceKey> references = resource::References(resource);
-      if (std::find(references.begin(), references.end(), key) != references.end())
-        keys.push_back(KeyOf(other));
-      const auto& owners = resource.metadata.owner_references;
-      if (std::any_of(owners.begin(), owners.end(),
-                      [&](const auto& owner) { return owner.kind == key.kind && owner.name == key.name; })) {
-        keys.push_back(KeyOf(other));
-      }
-    }
-  }
-  {
-    const std::lock_guard lock(mutex_);
+    for (const resource::ResourceKey& other : neighbours_.Of(key)) keys.push_back(KeyOf(other));
     if (key.kind != "TrainingJob") keys.insert(keys.end(), invalid_.begin(), invalid_.end());
   }
   for (const std::string& name : keys) queue_.Add(name);
@@ -176,9 +154,9 @@ Status Manager::WatchOnce(const std::stop_token& stop) {
     {
       const std::lock_guard lock(mutex_);
       if (event->type == resource::EventType::kDeleted) {
-        seen_.erase(key);
+        neighbours_.Remove(key);
       } else {
-        seen_[key] = event->resource;
+        neighbours_.Put(event->resource);
       }
     }
     if (event->type != resource::EventType::kDeleted) EnqueueWithNeighbours(key);

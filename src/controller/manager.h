@@ -25,6 +25,7 @@
 
 #include "base/status.h"
 #include "controller/context.h"
+#include "controller/neighbours.h"
 #include "controller/recheck.h"
 #include "controller/work_queue.h"
 #include "resource/resource.h"
@@ -84,9 +85,9 @@ class Manager {
   Context context_;
 
   mutable std::mutex mutex_;
-  std::map<resource::ResourceKey, resource::Resource> seen_;  // as the watch has shown them
-  std::set<std::string> invalid_;                             // keys that wait for a change of anything
-  std::optional<Recheck> recheck_;                            // of the reconciler's thread
+  Neighbours neighbours_;           // of what the watch has shown
+  std::set<std::string> invalid_;   // keys that wait for a change of anything
+  std::optional<Recheck> recheck_;  // of the reconciler's thread
 
   std::jthread watcher_;
   std::jthread reconciler_;
