@@ -43,14 +43,20 @@ Result<Schema> ReadParquetSchema(const std::string& path);
 // file would disagree. From the footers alone.
 Result<Schema> ReadParquetSchema(std::span<const std::string> paths, int threads = 0);
 
-// From the footer alone.
-Result<int64_t> CountParquetRows(const std::string& path);
-
 Result<Table> ReadParquet(const std::string& path, const ParquetReadOptions& options = {});
 
 // All rows, file after file. Files that disagree on a column are an error that
 // names the file, the column and both types; columns may be in any order.
 Result<Table> ReadParquetFiles(std::span<const std::string> paths, const ParquetReadOptions& options = {});
+
+// The same, telling how many of the rows came from which file: a file that is
+// replaced meanwhile may have had others before and after.
+struct ParquetParts {
+  Table table;
+  std::vector<int64_t> rows;  // one count a path
+};
+Result<ParquetParts> ReadParquetParts(std::span<const std::string> paths,
+                                      const ParquetReadOptions& options = {});
 
 enum class ParquetCompression { kNone, kSnappy, kZstd };
 

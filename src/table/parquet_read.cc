@@ -106,7 +106,7 @@ class Reading {
   Status Open(std::span<const std::string> paths);
   Status Plan();
   Status Run();
-  Result<Table> Finish();
+  Result<ParquetParts> Finish();
 
  private:
   Status PlanFile(const ParquetFile& file, int64_t first_row);
@@ -237,14 +237,17 @@ Column Reading::FinishColumn(size_t index) {
   return Column::Strings(std::move(offsets), std::move(text), std::move(valid));
 }
 
-Result<Table> Reading::Finish() {
+Result<ParquetParts> Reading::Finish() {
   std::vector<Field> fields;
   std::vector<Column> columns;
   for (size_t i = 0; i < buffers_.size(); ++i) {
     fields.push_back(buffers_[i].field);
     columns.push_back(FinishColumn(i));
   }
-  return Table::Create(Schema(std::move(fields)), std::move(columns));
+  ParquetParts parts;
+  MR_ASSIGN_OR_RETURN(parts.table, Table::Create(Schema(std::move(fields)), std::move(columns)));
+  for (const ParquetFile& file : files_) parts.rows.push_back(file.num_rows());
+  return parts;
 }
 
 }  // namespace
@@ -268,16 +271,16 @@ Result<Schema> ReadParquetSchema(std::span<const std::string> paths, int threads
   return schema;
 }
 
-Result<int64_t> CountParquetRows(const std::string& path) {
-  MR_ASSIGN_OR_RETURN(const ParquetFile file, ParquetFile::Open(path));
-  return file.num_rows();
-}
-
 Result<Table> ReadParquet(const std::string& path, const ParquetReadOptions& options) {
   return ReadParquetFiles(std::span(&path, 1), options);
 }
 
 Result<Table> ReadParquetFiles(std::span<const std::string> paths, const ParquetReadOptions& options) {
+  MR_ASSIGN_OR_RETURN(ParquetParts parts, ReadParquetParts(paths, options));
+  return std::move(parts.table);
+}
+
+Result<ParquetParts> ReadParquetParts(std::span<const std::string> paths, const ParquetReadOptions& options) {
   if (paths.empty()) return InvalidArgument("no file to read");
   try {
     Reading reading(options);

@@ -192,6 +192,22 @@ TEST_F(Parquet, FilesAreReadInOrderWhateverTheirRowGroupsAndThreads) {
   }
 }
 
+TEST_F(Parquet, TheRowsOfEachFileAreThoseThatWereReadThoughItWasReplacedMeanwhile) {
+  const auto write = [&](const std::string& name, size_t rows) {
+    const Table table =
+        Table::Create(Schema({{"id", DataType::kInt64}}), {Column::Nulls(DataType::kInt64, rows)}).value();
+    ASSERT_TRUE(WriteParquet(Path(name), table).ok());
+  };
+  write("a", 10);
+  write("b", 20);
+  ParquetReadOptions options{.threads = 1};
+  options.progress = [&](int64_t, int64_t) { write("b", 50); };
+  const ParquetParts parts =
+      ReadParquetParts(std::vector<std::string>{Path("a"), Path("b")}, options).value();
+  EXPECT_EQ(parts.rows, (std::vector<int64_t>{10, 20}));
+  EXPECT_EQ(parts.table.num_rows(), 30U);
+}
+
 TEST_F(Parquet, FilesThatDisagreeNameFileColumnAndTypes) {
   WriteArrow(Path("a"), {{"x", Array<arrow::Int64Builder, int64_t>({1})}});
   WriteArrow(Path("b"), {{"x", Array<arrow::DoubleBuilder, double>({1})}});

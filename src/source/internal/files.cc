@@ -177,14 +177,12 @@ Result<RawRows> ReadText(FileFormat format, std::span<const std::string> paths,
 }
 
 Result<RawRows> ReadParquetRows(std::span<const std::string> paths, const FileReadOptions& options) {
+  MR_ASSIGN_OR_RETURN(ParquetParts parts, ReadParquetParts(paths, {.time_zone = options.time_zone,
+                                                                   .threads = options.threads,
+                                                                   .progress = options.progress}));
   RawRows raw;
-  for (const std::string& path : paths) {
-    MR_ASSIGN_OR_RETURN(const int64_t rows, CountParquetRows(path));
-    raw.files.push_back({path, rows, {}});
-  }
-  MR_ASSIGN_OR_RETURN(raw.table, ReadParquetFiles(paths, {.time_zone = options.time_zone,
-                                                          .threads = options.threads,
-                                                          .progress = options.progress}));
+  raw.table = std::move(parts.table);
+  for (size_t i = 0; i < paths.size(); ++i) raw.files.push_back({paths[i], parts.rows[i], {}});
   return raw;
 }
 
