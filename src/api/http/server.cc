@@ -69,6 +69,10 @@ Status CheckOptions(const ServerOptions& options, const tcp::endpoint& endpoint)
   if (options.tls_certificate.empty() != options.tls_key.empty()) {
     return InvalidArgument("TLS needs both a certificate and its key");
   }
+  if (options.plain_beside_tls && (!endpoint.address().is_loopback() || options.tls_certificate.empty())) {
+    return InvalidArgument("plain HTTP beside TLS is for loopback addresses with a certificate, not {}",
+                           options.address);
+  }
   if (!endpoint.address().is_loopback() && options.tls_certificate.empty() && !options.public_only) {
     return InvalidArgument(
         "{} can be reached from other machines, so it needs TLS: give --tls-cert and --tls-key, or "
@@ -136,6 +140,7 @@ class Server::Impl {
 
   Status Start(const tcp::endpoint& endpoint, std::unique_ptr<asio::ssl::context> tls) {
     tls_ = std::move(tls);
+    if (core_.options().plain_beside_tls) host_.tls_beside = tls_.get();
     MR_RETURN_IF_ERROR(Listen(*acceptor_, endpoint));
     ErrorCode ec;
     endpoint_ = acceptor_->local_endpoint(ec);
@@ -226,13 +231,13 @@ class Server::Impl {
       static constexpr std::string_view kFull =
           "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: "
           "close\r\n\r\n";
-      if (!tls_) socket.write_some(asio::buffer(kFull), ec);
+      if (!core_.tls()) socket.write_some(asio::buffer(kFull), ec);
       return;
     }
     core_.connections().fetch_add(1);
     std::shared_ptr<internal::Connection> connection =
-        tls_ ? internal::MakeTlsConnection(host_, io, std::move(socket), *tls_)
-             : internal::MakePlainConnection(host_, io, std::move(socket));
+        core_.tls() ? internal::MakeTlsConnection(host_, io, std::move(socket), *tls_)
+                    : internal::MakePlainConnection(host_, io, std::move(socket));
     asio::post(io.context, [connection = std::move(connection)] { connection->Start(); });
   }
 

@@ -58,6 +58,8 @@ struct ServerOptions {
   size_t worker_queue = 256;          // requests that may wait for a worker; more are 503
   std::string tls_certificate = {};   // PEM files; both or none
   std::string tls_key = {};
+  // On loopback: answers plain HTTP on the same port as well, told apart by a connection's first byte.
+  bool plain_beside_tls = false;
   // Only routes that need no permission (probes): other addresses than loopback need no TLS then.
   bool public_only = false;
   // Names that the Host header may have, beside localhost, loopback addresses

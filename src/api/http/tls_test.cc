@@ -87,6 +87,46 @@ TEST_F(Tls, PlainTextIsNotAnswered) {
   EXPECT_TRUE(socket.closed());
 }
 
+TEST_F(Tls, OnLoopbackPlainHttpMayBeAnsweredBesideIt) {
+  ServerOptions options{.tls_certificate = cert(), .tls_key = key(), .plain_beside_tls = true};
+  options.limits.header_timeout = std::chrono::milliseconds(200);
+  auto server = Start(std::move(options)).value();
+  ASSERT_TRUE(server->url().starts_with("http://127.0.0.1:")) << server->url();
+  const std::string address = server->url().substr(std::string("http://").size());
+  const std::string large(300'000, 'x');
+  for (const std::string scheme : {"http://", "https://"}) {
+    Client client = Client::Create({.url = scheme + address, .ca_file = cert()}).value();
+    for (int i = 0; i < 3; ++i) {
+      auto response = client.Send(
+          {.method = Method::kPost, .target = "/echo", .body = large, .content_type = "text/plain"});
+      ASSERT_TRUE(response.ok()) << scheme << response.status().ToString();
+      EXPECT_EQ(response->body, large);
+    }
+    for (const std::string& origin : {"http://" + address, "https://" + address}) {
+      auto response =
+          client.Send({.method = Method::kPost, .target = "/echo", .headers = {{"origin", origin}}});
+      EXPECT_EQ(response->status, 200) << origin;
+    }
+  }
+  testing::RawSocket silent(server->port());
+  EXPECT_EQ(silent.ReadToEnd(), "");
+  EXPECT_TRUE(silent.closed());
+  testing::RawSocket broken(server->port());
+  broken.Send(std::string("\x16\x03\x01\x00\x05nonsense", 13));
+  EXPECT_EQ(broken.ReadToEnd().find("HTTP/"), std::string::npos);
+  EXPECT_TRUE(broken.closed());
+  EXPECT_TRUE(server->Shutdown(std::chrono::seconds(10)));
+}
+
+TEST_F(Tls, PlainHttpBesideItNeedsACertificateAndLoopback) {
+  for (ServerOptions options :
+       {ServerOptions{.plain_beside_tls = true},
+        ServerOptions{
+            .address = "0.0.0.0", .tls_certificate = cert(), .tls_key = key(), .plain_beside_tls = true}}) {
+    EXPECT_EQ(Start(options).status().code(), Code::kInvalidArgument);
+  }
+}
+
 TEST_F(Tls, OtherThanLoopbackIsAllowedWithIt) {
   auto server = Start({.address = "0.0.0.0", .tls_certificate = cert(), .tls_key = key()});
   ASSERT_TRUE(server.ok()) << server.status().ToString();

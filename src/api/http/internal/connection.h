@@ -53,6 +53,8 @@ struct ConnectionHost {
   const Core& core;
   WorkerPool& workers;
   std::function<void()> on_closed;  // called on any I/O thread when one ends
+  // Not null: a plain connection that begins as TLS goes on as one.
+  asio::ssl::context* tls_beside = nullptr;
 };
 
 std::shared_ptr<Connection> MakePlainConnection(ConnectionHost& host, IoThread& io, tcp::socket socket);

@@ -82,8 +82,11 @@ bool Core::IsOurHost(std::string_view host) const {
 }
 
 bool Core::IsOurOrigin(std::string_view origin, std::string_view host) const {
-  std::string_view scheme = tls() ? "https://" : "http://";
-  if (origin.starts_with(scheme) && Lower(origin.substr(scheme.size())) == Lower(host)) return true;
+  const auto is_ours = [&](std::string_view scheme) {
+    return origin.starts_with(scheme) && Lower(origin.substr(scheme.size())) == Lower(host);
+  };
+  if (!tls() && is_ours("http://")) return true;
+  if (!options_.tls_certificate.empty() && is_ours("https://")) return true;
   return std::find(options_.allowed_origins.begin(), options_.allowed_origins.end(), origin) !=
          options_.allowed_origins.end();
 }

@@ -33,7 +33,8 @@ class Core {
   const Limits& limits() const { return options_.limits; }
   const Router& router() const { return router_; }
   const security::Access& access() const { return *access_; }
-  bool tls() const { return !options_.tls_certificate.empty(); }
+  // Whether every connection is one of TLS.
+  bool tls() const { return !options_.tls_certificate.empty() && !options_.plain_beside_tls; }
 
   // Whether a Host header's value names us: an IP literal, localhost, the listen
   // address or an allowed name. Any port.

@@ -140,9 +140,29 @@ class SocketConnection final : public Connection {
         host_.core.CountRejected("tls");
         co_return false;
       }
+    } else if (host_.tls_beside != nullptr) {
+      deadline_ = Now() + host_.core.limits().header_timeout;
+      reading_ = true;
+      auto [ec] = co_await stream_.async_wait(tcp::socket::wait_read, kAwait);
+      reading_ = false;
+      deadline_ = TimePoint::max();
+      if (ec || timed_out_) co_return false;
+      if (BeginsTls()) {
+        host_.core.connections().fetch_add(1);
+        MakeTlsConnection(host_, io_, std::move(stream_), *host_.tls_beside)->Start();
+        co_return false;
+      }
     }
     first_request_ = true;
     co_return true;
+  }
+
+  // A TLS connection begins with a handshake record (RFC 8446, section 5.1), and no HTTP method does.
+  bool BeginsTls() {
+    constexpr unsigned char kHandshake = 0x16;
+    unsigned char first = 0;
+    const ssize_t n = ::recv(Socket().native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n == 1 && first == kHandshake;
   }
 
   asio::awaitable<bool> Read() {
