@@ -14,6 +14,7 @@ Command DescribeCommand();
 Command DeleteCommand();
 Command ExplainCommand();
 Command CrdsCommand();
+Command KubeconfigCommand();
 Command WaitCommand();
 Command LogsCommand();
 Command PredictCommand();

@@ -30,6 +30,12 @@ std::vector<Option> WithServer(std::vector<Option> own, ServerOptions& options) 
   return own;
 }
 
+std::string DataDirOf(const ServerOptions& options) {
+  if (!options.data_dir.empty()) return options.data_dir;
+  const std::string noted = ReadNote(options.server);
+  return noted.empty() ? ".millrace" : noted;
+}
+
 Result<std::string> FindToken(const ServerOptions& options) {
   const char* token = std::getenv("MILLRACE_TOKEN");
   if (token != nullptr && *token != '\0') return std::string(token);

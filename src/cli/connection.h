@@ -23,6 +23,10 @@ struct ServerOptions {
 // --server, --project, --data-dir, --ca-file, to be put behind a command's own.
 std::vector<Option> WithServer(std::vector<Option> own, ServerOptions& options);
 
+// --data-dir, else the data directory that a platform of this user at this address has noted, else
+// ./.millrace.
+std::string DataDirOf(const ServerOptions& options);
+
 // The token: MILLRACE_TOKEN, else of --data-dir, else of the data directory that a
 // platform of this user at this address has noted, else of ./.millrace. "" when there
 // is none: the server says what it thinks of that.

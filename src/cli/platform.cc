@@ -24,6 +24,7 @@
 #include "resource/sqlite_store.h"
 #include "security/audit.h"
 #include "security/authorizer.h"
+#include "security/certificate.h"
 #include "security/token.h"
 #include "telemetry/metrics.h"
 
@@ -208,6 +209,13 @@ Status Platform::Parts::StartServer() {
   server_options.port = static_cast<uint16_t>(options.port);
   server_options.tls_certificate = options.tls_certificate;
   server_options.tls_key = options.tls_key;
+  if (options.tls_certificate.empty() && http::IsLoopback(options.address)) {
+    MR_ASSIGN_OR_RETURN(const security::CertificateFiles files,
+                        security::EnsureLoopbackCertificate(options.data_dir, SystemClock().Now()));
+    server_options.tls_certificate = files.certificate;
+    server_options.tls_key = files.key;
+    server_options.plain_beside_tls = true;
+  }
   server_options.allowed_hosts = options.allowed_hosts;
   server_options.allowed_origins = options.allowed_origins;
   MR_ASSIGN_OR_RETURN(server,

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
-#include "cli/data_dir.h"
 #include "cli/terminal.h"
 #include "security/audit.h"
 
@@ -18,12 +17,6 @@ struct Args {
   std::string role;
 };
 
-std::string DirectoryOf(const Args& args) {
-  if (!args.server.data_dir.empty()) return args.server.data_dir;
-  const std::string noted = ReadNote(args.server.server);
-  return noted.empty() ? ".millrace" : noted;
-}
-
 struct Tokens {
   std::unique_ptr<security::AuditLog> audit;
   std::shared_ptr<security::TokenStore> store;
@@ -32,7 +25,7 @@ struct Tokens {
 // Changes are recorded before they take effect, beside a server that may be running: who
 // can write the data directory needs no token, so the record names the system's user.
 Result<Tokens> OpenTokens(const Args& args) {
-  const std::string directory = DirectoryOf(args);
+  const std::string directory = DataDirOf(args.server);
   Tokens tokens;
   MR_ASSIGN_OR_RETURN(tokens.audit, security::AuditLog::Open(directory + "/audit.log", SystemClock()));
   MR_ASSIGN_OR_RETURN(
@@ -56,7 +49,7 @@ Status Create(const Args& args) {
 
 Status List(const Args& args) {
   MR_ASSIGN_OR_RETURN(const std::shared_ptr<security::TokenStore> tokens,
-                      security::TokenStore::Open(DirectoryOf(args) + "/tokens"));
+                      security::TokenStore::Open(DataDirOf(args.server) + "/tokens"));
   std::vector<std::vector<std::string>> rows;
   for (const security::TokenRecord& record : tokens->List()) {
     rows.push_back({record.name, record.role ? std::string(security::RoleName(*record.role)) : "by grants",
