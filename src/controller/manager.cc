@@ -149,6 +149,7 @@ Status Manager::WatchOnce(const std::stop_token& stop) {
                         watch->Next(std::chrono::steady_clock::now() + kWatchWait));
     if (!event || event->type == resource::EventType::kBookmark) continue;
     const resource::ResourceKey key = event->resource.Key();
+    if (key.kind != "TrainingJob") ++changes_;
     // What a deleted resource referred to is looked up before it is forgotten.
     if (event->type == resource::EventType::kDeleted) EnqueueWithNeighbours(key);
     {
@@ -186,7 +187,7 @@ Status Manager::SayInvalid(const resource::Resource& resource, const Status& wro
 
 Result<Micros> Manager::ReconcileChecked(const Controller& controller, const resource::Resource& resource) {
   if (recheck_ && MayBeChecked(resource)) {
-    const Status checked = recheck_->Check(resource, context_.stores.resources);
+    const Status checked = recheck_->Check(resource, context_.stores.resources, changes_);
     if (checked.code() == Code::kInvalidArgument) {
       MR_RETURN_IF_ERROR(SayInvalid(resource, checked));
       return Micros(0);

@@ -16,6 +16,7 @@
 // Thread safe after Start. The stores must outlive it.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -85,9 +86,10 @@ class Manager {
   Context context_;
 
   mutable std::mutex mutex_;
-  Neighbours neighbours_;           // of what the watch has shown
-  std::set<std::string> invalid_;   // keys that wait for a change of anything
-  std::optional<Recheck> recheck_;  // of the reconciler's thread
+  Neighbours neighbours_;             // of what the watch has shown
+  std::set<std::string> invalid_;     // keys that wait for a change of anything
+  std::optional<Recheck> recheck_;    // of the reconciler's thread
+  std::atomic<uint64_t> changes_{0};  // that the watch has told, but for those of runs
 
   std::jthread watcher_;
   std::jthread reconciler_;

@@ -68,16 +68,21 @@ Status Sentence(const resource::Diagnostics& wrong) {
 
 }  // namespace
 
-Status Recheck::Check(const Resource& resource, resource::ResourceStore& store) {
+Status Recheck::Check(const Resource& resource, resource::ResourceStore& store, uint64_t changes) {
+  const std::string self = StateOf(resource);
+  const auto known = verdicts_.find(resource.Key());
+  if (known != verdicts_.end() && known->second.changes == changes && known->second.self == self)
+    return known->second.status;
   MR_ASSIGN_OR_RETURN(const std::vector<Resource> beside, DependenciesOf(resource, store));
-  std::string of = StateOf(resource);
+  std::string of = self;
   for (const Resource& one : beside) of += StateOf(one);
-  const ResourceKey key = resource.Key();
-  const auto known = verdicts_.find(key);
-  if (known != verdicts_.end() && known->second.of == of) return known->second.status;
+  if (known != verdicts_.end() && known->second.of == of) {
+    known->second.changes = changes;
+    return known->second.status;
+  }
   const resource::Diagnostics wrong = resource::ValidateWrite(beside, {resource}, check_);
   Status status = wrong.empty() ? Ok() : Sentence(wrong);
-  verdicts_[key] = {std::move(of), status};
+  verdicts_[resource.Key()] = {std::move(of), self, changes, status};
   return status;
 }
 

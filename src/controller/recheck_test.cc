@@ -35,7 +35,7 @@ class RecheckTest : public testing::Test {
     return std::move(made).value();
   }
   std::string Says(const Resource& resource) {
-    const Status status = recheck_.Check(resource, *store_);
+    const Status status = recheck_.Check(resource, *store_, ++changes_);
     EXPECT_TRUE(status.ok() || status.code() == Code::kInvalidArgument) << status.ToString();
     return status.ok() ? "" : status.message();
   }
@@ -43,6 +43,7 @@ class RecheckTest : public testing::Test {
   std::unique_ptr<resource::SqliteStore> store_ =
       std::move(resource::SqliteStore::Create({.path = ":memory:"}).value());
   int compiled_ = 0;
+  uint64_t changes_ = 0;
   Recheck recheck_{[this](const resource::Definitions&) {
     ++compiled_;
     return std::vector<resource::DefinitionProblem>();
@@ -85,6 +86,12 @@ TEST_F(RecheckTest, LooksAgainOnlyWhenSomethingChanged) {
   source = store_->UpdateStatus(source).value();
   EXPECT_EQ(Says(view), "");
   EXPECT_GT(compiled_, first) << "another table may have other columns";
+  const int second = compiled_;
+  ASSERT_TRUE(store_->Patch(source.Key(), {{"spec", {{"lateness", "1d"}}}}).ok());
+  EXPECT_TRUE(recheck_.Check(view, *store_, changes_).ok());
+  EXPECT_EQ(compiled_, second) << "nobody has said that something changed";
+  EXPECT_EQ(Says(view), "");
+  EXPECT_GT(compiled_, second);
   ASSERT_TRUE(store_->Patch(view.Key(), {{"spec", {{"source", "none"}}}}).ok());
   EXPECT_NE(Says(store_->Get(view.Key()).value()), "");
 }

@@ -134,7 +134,9 @@ Result<ResourceList> KubeStore::List(const ListOptions& options) {
   mirror_->WaitUntilShown();
   // The version first: what comes between the two is told again by a watch from there.
   const std::string version = mirror_->Version();
-  return CutPage(mirror_->All(options.kind, options.project), options, start, version);
+  ListOptions rest = options;
+  rest.filter = nullptr;
+  return CutPage(mirror_->All(options.kind, options.project, options.filter), rest, start, version);
 }
 
 Result<std::shared_ptr<Watch>> KubeStore::StartWatch(const WatchOptions& options) {

@@ -10,8 +10,15 @@ Result<Micros> Reconcile(Context& context, const resource::Resource& resource) {
   MR_ASSIGN_OR_RETURN(const auto spec, resource::DecodeSpec<resource::ProjectSpec>(resource));
   Decision decision = Decide(spec.grants);
   context.stores.access.SetProjectGrants(resource.metadata.name, std::move(decision.grants));
-  MR_ASSIGN_OR_RETURN(const std::vector<resource::Resource> all, ListOf(context, "", resource.metadata.name));
-  MR_RETURN_IF_ERROR(WriteStatus(context, resource, {{"resources", all.size()}}, decision.ready));
+  // Counted without a copy of each.
+  size_t count = 0;
+  resource::ListOptions options{.project = resource.metadata.name};
+  options.filter = [&count](const resource::Resource&) {
+    ++count;
+    return false;
+  };
+  MR_RETURN_IF_ERROR(context.stores.resources.List(options).status());
+  MR_RETURN_IF_ERROR(WriteStatus(context, resource, {{"resources", count}}, decision.ready));
   return Micros(0);
 }
 

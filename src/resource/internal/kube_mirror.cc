@@ -141,12 +141,14 @@ std::optional<Resource> KubeMirror::Find(const ResourceKey& key) const {
   return found == entries_.end() ? std::nullopt : std::optional<Resource>(found->second.resource);
 }
 
-std::vector<Resource> KubeMirror::All(const std::string& kind, const std::string& project) const {
+std::vector<Resource> KubeMirror::All(const std::string& kind, const std::string& project,
+                                      const std::function<bool(const Resource&)>& filter) const {
   const std::lock_guard lock(mutex_);
   std::vector<Resource> all;
   for (auto at = kind.empty() ? entries_.begin() : entries_.lower_bound({kind, project, ""});
        at != entries_.end() && (kind.empty() || at->first.kind == kind); ++at) {
-    if (project.empty() || at->first.project == project) all.push_back(at->second.resource);
+    if (!project.empty() && at->first.project != project) continue;
+    if (!filter || filter(at->second.resource)) all.push_back(at->second.resource);
   }
   return all;
 }

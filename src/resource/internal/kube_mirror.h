@@ -19,6 +19,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,8 +51,9 @@ class KubeMirror {
   void WaitUntilShown();
 
   std::optional<Resource> Find(const ResourceKey& key) const;
-  // Sorted by key; "" for all.
-  std::vector<Resource> All(const std::string& kind, const std::string& project) const;
+  // Sorted by key; "" for all. What the filter refuses isn't copied; it must not call the mirror.
+  std::vector<Resource> All(const std::string& kind, const std::string& project,
+                            const std::function<bool(const Resource&)>& filter = nullptr) const;
   std::string Version() const;
   Result<std::shared_ptr<Watch>> StartWatch(const WatchOptions& options);
 
