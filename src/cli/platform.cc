@@ -209,7 +209,7 @@ Status Platform::Parts::StartServer() {
   server_options.port = static_cast<uint16_t>(options.port);
   server_options.tls_certificate = options.tls_certificate;
   server_options.tls_key = options.tls_key;
-  if (options.tls_certificate.empty() && http::IsLoopback(options.address)) {
+  if (options.tls_certificate.empty() && options.tls_key.empty() && http::IsLoopback(options.address)) {
     MR_ASSIGN_OR_RETURN(const security::CertificateFiles files,
                         security::EnsureLoopbackCertificate(options.data_dir, SystemClock().Now()));
     server_options.tls_certificate = files.certificate;

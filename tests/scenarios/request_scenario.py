@@ -68,8 +68,11 @@ def wrong_bodies(platform):
         raw.sendall(f"{head}Content-Length: 5000\r\n\r\n{{".encode())
     check(platform.answers(), "a client that leaves in the middle of its body harms nothing")
     with socket.create_connection(("127.0.0.1", platform.port), timeout=30) as raw:
-        raw.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS to a plain port\r\n\r\n")
+        raw.sendall(b"\x05\x01\x00 SOCKS to an HTTP port\r\n\r\n")
         check(b" 400 " in raw.recv(4096).split(b"\r\n")[0], "what is no HTTP is answered 400")
+    with socket.create_connection(("127.0.0.1", platform.port), timeout=30) as raw:
+        raw.sendall(b"\x16\x03\x01\x00\x10 this begins as TLS and is none\r\n\r\n")
+        check(b"HTTP" not in raw.recv(4096), "what begins as TLS and is none is not answered in HTTP")
 
 
 def odd_but_right(platform):
