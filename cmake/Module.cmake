@@ -1,3 +1,15 @@
+# With MILLRACE_PRECOMPILE the headers that nearly all files include are compiled
+# once, in the first module, and reused by the others.
+function(millrace_precompile NAME)
+  if(NAME STREQUAL "base")
+    target_precompile_headers(millrace_base PRIVATE
+      <algorithm> <chrono> <functional> <map> <memory> <optional> <span> <string> <string_view> <utility> <variant>
+      <vector> <fmt/format.h> ${CMAKE_SOURCE_DIR}/src/base/status.h ${CMAKE_SOURCE_DIR}/src/base/json.h)
+  else()
+    target_precompile_headers(millrace_${NAME} REUSE_FROM millrace_base)
+  endif()
+endfunction()
+
 # millrace_module(NAME DEPENDS module... LIBRARIES target...)
 #
 # One folder below src/ is one static library, millrace_NAME, of all its .cc
@@ -12,6 +24,9 @@ function(millrace_module NAME)
   if(sources)
     add_library(millrace_${NAME} STATIC ${sources})
     set(scope PUBLIC)
+    if(MILLRACE_PRECOMPILE)
+      millrace_precompile(${NAME})
+    endif()
   else()
     add_library(millrace_${NAME} INTERFACE)
     set(scope INTERFACE)
