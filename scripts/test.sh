@@ -24,10 +24,14 @@ scripts/scenarios.sh build/debug/millrace
 
 step "concurrent parts, with ThreadSanitizer"
 cmake --preset tsan > /dev/null
-concurrent=(base security telemetry resource table workload feature inference controller api)
-ninja -C build/tsan "${concurrent[@]/%/_test}"
+concurrent=(base security telemetry resource workload feature inference controller api)
+ninja -C build/tsan "${concurrent[@]/%/_test}" table_test
 ctest --test-dir build/tsan --output-on-failure --no-tests=error -j 2 \
   -R "^($(IFS='|'; echo "${concurrent[*]}"))\$"
+
+# Of the tables all but their upkeep: Arrow, which is not built with ThreadSanitizer, reads checkpoints on threads
+# of its own, and its locks are taken for wrong ones there.
+build/tsan/table_test --gtest_brief=1 --gtest_filter='Delta.*'
 
 step "fuzz targets"
 scripts/fuzz.sh
