@@ -3,8 +3,10 @@
 function(millrace_precompile NAME)
   if(NAME STREQUAL "base")
     target_precompile_headers(millrace_base PRIVATE
-      <algorithm> <chrono> <functional> <map> <memory> <optional> <span> <string> <string_view> <utility> <variant>
-      <vector> <fmt/format.h> ${CMAKE_SOURCE_DIR}/src/base/status.h ${CMAKE_SOURCE_DIR}/src/base/json.h)
+      <algorithm> <array> <atomic> <chrono> <condition_variable> <functional> <map> <memory> <mutex> <optional> <set>
+      <span> <string> <string_view> <thread> <utility> <variant> <vector> <fmt/format.h>
+      ${CMAKE_SOURCE_DIR}/src/base/file.h ${CMAKE_SOURCE_DIR}/src/base/json.h ${CMAKE_SOURCE_DIR}/src/base/log.h
+      ${CMAKE_SOURCE_DIR}/src/base/status.h ${CMAKE_SOURCE_DIR}/src/base/text.h ${CMAKE_SOURCE_DIR}/src/base/time.h)
   else()
     target_precompile_headers(millrace_${NAME} REUSE_FROM millrace_base)
   endif()
